@@ -1,0 +1,15 @@
+"""What makes an event the same event: its UTC day, its source and its id."""
+
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+
+type Identity = tuple[date, int]
+
+
+def identity_of(key: bytes, source: str, event_id: str, time: datetime) -> Identity:
+    """(UTC day of `time`, 64-bit hash of source and id keyed with the deployment's identity key).
+
+    The hash is signed because Postgres' bigint is. The key never changes: with another one, everything would be new.
+    """
+    digest = blake2b(f"{source}\0{event_id}".encode(), digest_size=8, key=key).digest()
+    return time.astimezone(UTC).date(), int.from_bytes(digest, "big", signed=True)

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 
-type Identity = tuple[date, int]
+Identity = tuple[date, int]
 
 
 def identity_of(key: bytes, source: str, event_id: str, time: datetime) -> Identity:

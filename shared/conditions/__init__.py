@@ -1,0 +1,1 @@
+"""The one grammar of conditions: rules, statuses, caps, record filters, segments and scenarios are written in it."""

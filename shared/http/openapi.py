@@ -1,0 +1,54 @@
+"""msgspec structs in OpenAPI: answers are encoded by msgspec, so their schemas come from the same structs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Response
+from msgspec import Struct, json
+
+from shared.http.problem import ProblemBody
+
+_REF = "#/components/schemas/{name}"
+
+
+def answer(struct: type[Struct], example: Any, description: str = "OK", media_type: str = "application/json") -> dict[str, Any]:
+    """One entry of a route's `responses=`: the struct's schema by reference, with an example."""
+    content = {"schema": {"$ref": _REF.format(name=struct.__name__)}, "example": example}
+    return {"description": description, "content": {media_type: content}}
+
+
+def add_schemas(app: FastAPI, structs: Sequence[type[Struct]]) -> None:
+    """Make the structs that `answer` refers to part of the app's document. May be called several times."""
+    known: set[type[Struct]] = getattr(app.state, "schema_structs", set()) | set(structs)
+    app.state.schema_structs = known
+    plain = FastAPI.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain(app)
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            _, components = json.schema_components(sorted(known, key=lambda s: s.__name__), ref_template=_REF)
+            schemas.update(components)
+            schemas["ProblemBody"] = ProblemBody.model_json_schema()
+            # FastAPI's own shape of a 422 is never sent: every error is a problem.
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    _only_problems(operation["responses"])
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _only_problems(responses: dict[str, Any]) -> None:
+    described = responses.get("422", {}).get("content", {})
+    if "HTTPValidationError" in str(described.get("application/json", {})):
+        described.pop("application/json")
+        if not described:
+            responses.pop("422")
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`value` encoded by msgspec."""
+    return Response(json.encode(value), status, headers, "application/json")

@@ -1,0 +1,212 @@
+"""The claimed batch: a batch counts only if one transaction moves the position from where the batch began.
+
+Scoring and alerts run this same loop. Kafka's group hints at who works on a partition; the claim decides.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.clock import Clock
+from shared.kafka.batch import Batch, N, R, Work
+from shared.kafka.claim import ClaimLost, LogChanged, Position, check_no_hole, claim, load_positions
+from shared.kafka.clients import POLL_RECORDS_MAX
+from shared.kafka.log_id import Log, LogIdentity
+from shared.kafka.metrics import BATCH_SECONDS, BATCHES, LAG, RECORDS, TROUBLE
+from shared.kafka.outbox import Outbox
+from shared.postgres.pool import CONNECTION_ERRORS, Connection, Pool
+from shared.telemetry import logger
+
+POLL_MAX_MS = 100  # how late a look may be; shorter polls cost CPU on an idle worker
+LOOK_EVERY_SECONDS = 0.2  # how often the store is asked whose look is due
+OUTBOX_RELOAD_SECONDS = 60.0  # picks up rows that a worker stored after its partitions had moved here
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # while a server is away; the last one repeats
+
+_log = logger(__name__)
+
+
+class Assignment(ConsumerRebalanceListener):
+    """Callbacks only raise a number: aiokafka logs and swallows what they raise, so nothing may depend on them."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        self.generation += 1
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        self.generation += 1
+
+
+@dataclass(kw_only=True)
+class Loop(Generic[N, R]):
+    """One worker. `run` returns when `stopping` is set; it raises what a person must decide or what is our bug."""
+
+    service: str
+    topic: str
+    pool: Pool
+    consumer: AIOKafkaConsumer
+    outbox: Outbox
+    log_identity: LogIdentity
+    clock: Clock
+    work: Work[N, R]
+
+    def __post_init__(self) -> None:
+        self._assignment = Assignment()
+        self._generation = -1
+        self._log = Log("", 0, 0)
+        self._positions: dict[int, Position] = {}
+        self._looked_at = self._reloaded_at = 0.0
+        self._troubles = 0
+
+    @property
+    def healthy(self) -> bool:
+        """False while a server is away."""
+        return self._troubles == 0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        self.consumer.subscribe([self.topic], listener=self._assignment)
+        while not stopping.is_set():
+            try:
+                await self._once()
+                self._troubles = 0
+            except ClaimLost as lost:
+                self._begin_again("claim_lost", lost)
+            except (*CONNECTION_ERRORS, KafkaError) as away:
+                self._begin_again(type(away).__name__, away)
+                await self._pause(stopping)
+
+    async def _once(self) -> None:
+        if self._generation != self._assignment.generation:
+            await self._take_over()
+        polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=POLL_RECORDS_MAX)
+        if self._generation != self._assignment.generation:
+            return  # polled for an assignment that is over; the take-over seeks
+        records = {tp.partition: found for tp, found in polled.items() if found}
+        looks = await self._due_looks()
+        if records or looks:
+            await self._settle(await self._batch(records, looks))
+        if self.outbox.size or self._reload_is_due():
+            await self._publish()
+
+    async def _settle(self, batch: Batch) -> None:
+        started = time.monotonic()
+        async with self.pool.acquire() as connection, connection.transaction():
+            positions = await claim(connection, self._log.log_id, self.topic, self._positions, batch.next_offsets)  # 1
+            novel = await self.work.archive(connection, batch)  # 2
+            reading = await self.work.fold_and_read(connection, batch, novel)  # 3
+            messages = await self.work.decide(connection, batch, reading)  # 4
+            stored = await self.outbox.store(connection, messages)  # 5
+            await self._check_log()
+        self._positions.update(positions)
+        self.outbox.settled(stored)
+        self._count(batch, time.monotonic() - started)
+        await self._publish()
+        await self._tell_kafka(batch)
+
+    async def _take_over(self) -> None:
+        """Positions and leftovers are read again, leftovers leave first, and reading begins where Postgres says."""
+        generation = self._assignment.generation
+        self.work.forget()
+        self._log = await self.log_identity.of(self.topic)
+        assigned = sorted(tp.partition for tp in self.consumer.assignment())
+        async with self.pool.acquire() as connection:
+            positions = await load_positions(connection, self.service, self.topic, self._log)
+            await self.outbox.reload(connection, assigned)
+        self._positions = {p: positions[p] for p in assigned}
+        log_starts = await self.consumer.beginning_offsets(map(self._tp, assigned)) if assigned else {}
+        check_no_hole(
+            self.service, self.topic, self._positions, {tp.partition: start for tp, start in log_starts.items()}
+        )
+        await self.outbox.publish()
+        for partition, position in self._positions.items():
+            self.consumer.seek(self._tp(partition), position.next_offset)
+        self._generation = generation
+
+    async def _batch(
+        self, records: Mapping[int, Sequence[ConsumerRecord]], looks: Mapping[int, Sequence[str]]
+    ) -> Batch:
+        next_offsets = {p: self._positions[p].next_offset for p in looks}
+        for partition, found in records.items():
+            await self._check_first(partition, found[0].offset)
+            next_offsets[partition] = found[-1].offset + 1
+        caught_up = frozenset(p for p in next_offsets if self._is_caught_up(p, next_offsets[p]))
+        return Batch(await self.clock.refresh(self.pool), records, looks, next_offsets, caught_up)
+
+    async def _check_first(self, partition: int, first: int) -> None:
+        """Control records leave gaps, which are harmless; records lost to retention are not."""
+        wanted = self._positions[partition].next_offset
+        if first < wanted:
+            raise ClaimLost(f"{self.topic}/{partition}: polled {first}, position is {wanted}")
+        if first > wanted:
+            starts = await self.consumer.beginning_offsets([self._tp(partition)])
+            check_no_hole(self.service, self.topic, self._positions, {partition: starts[self._tp(partition)]})
+
+    async def _due_looks(self) -> Mapping[int, Sequence[str]]:
+        if time.monotonic() - self._looked_at < LOOK_EVERY_SECONDS or not self._positions:
+            return {}
+        self._looked_at = time.monotonic()
+        now = await self.clock.refresh(self.pool)
+        connection: Connection
+        async with self.pool.acquire() as connection:
+            return await self.work.due(connection, sorted(self._positions), now)
+
+    async def _publish(self) -> None:
+        if self._reload_is_due():
+            async with self.pool.acquire() as connection:
+                await self.outbox.reload(connection, sorted(self._positions))
+            self._reloaded_at = time.monotonic()
+        await self.outbox.publish()
+
+    async def _check_log(self) -> None:
+        log = await self.log_identity.of(self.topic)
+        if (log.log_id, log.partitions) != (self._log.log_id, self._log.partitions):
+            raise LogChanged(
+                f"{self.topic} was made anew while being read: {self._log.log_id} with {self._log.partitions} partitions "
+                f"became {log.log_id} with {log.partitions}. "
+                f"To read the new log from its start: bellwether positions adopt {self.service} {self.topic}"
+            )
+
+    async def _tell_kafka(self, batch: Batch) -> None:
+        """For lag tools, pacing and 429; nothing that must be right reads it, so a refusal is no trouble."""
+        try:
+            await self.consumer.commit({self._tp(p): offset for p, offset in batch.next_offsets.items()})
+        except KafkaError as refused:
+            _log.info("offsets_not_told", reason=repr(refused))
+
+    def _begin_again(self, trouble: str, error: BaseException) -> None:
+        self._generation = -1
+        TROUBLE.labels(self.service, trouble).inc()
+        if trouble != "claim_lost":
+            self._troubles += 1
+        _log.warning("batch_given_up", trouble=trouble, reason=str(error) or repr(error), in_a_row=self._troubles)
+
+    async def _pause(self, stopping: asyncio.Event) -> None:
+        seconds = BACKOFF_SECONDS[min(self._troubles, len(BACKOFF_SECONDS)) - 1]
+        try:
+            await asyncio.wait_for(stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _is_caught_up(self, partition: int, next_offset: int) -> bool:
+        high = self.consumer.highwater(self._tp(partition))
+        return high is not None and next_offset >= high
+
+    def _reload_is_due(self) -> bool:
+        return time.monotonic() - self._reloaded_at > OUTBOX_RELOAD_SECONDS and bool(self._positions)
+
+    def _count(self, batch: Batch, seconds: float) -> None:
+        BATCHES.labels(self.service).inc()
+        BATCH_SECONDS.labels(self.service).observe(seconds)
+        RECORDS.labels(self.service).inc(sum(map(len, batch.records.values())))
+        for partition in batch.partitions:
+            high = self.consumer.highwater(self._tp(partition)) or 0
+            LAG.labels(self.service, str(partition)).set(max(0, high - batch.next_offsets[partition]))
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self.topic, partition)

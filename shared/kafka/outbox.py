@@ -1,0 +1,85 @@
+"""What a batch says leaves through here: stored with it, published after it, deleted once acknowledged."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Iterable, Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from shared.contracts.envelope import HEADERS
+from shared.kafka.batch import Message
+from shared.kafka.claim import SQL
+from shared.postgres.pool import Connection
+
+LEFTOVERS_MAX = 10_000  # rows held in memory at a take-over; the rest follow with the next reload
+
+Row = tuple[int, Message]
+
+
+class Outbox:
+    """Order is kept per partition: at its first failure a partition stops, and goes on from there."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._waiting: dict[int, list[Row]] = defaultdict(list)
+        self._acknowledged: list[int] = []
+
+    @property
+    def size(self) -> int:
+        """Messages that are committed and not yet acknowledged."""
+        return sum(map(len, self._waiting.values()))
+
+    async def reload(self, connection: Connection, partitions: Sequence[int]) -> None:
+        """Forget what we hold and take what the table has; others may have stored rows since."""
+        rows = await connection.fetch(SQL["outbox_leftovers"], list(partitions), LEFTOVERS_MAX)
+        self._waiting.clear()
+        self._acknowledged.clear()
+        for row in rows:
+            message = Message(row["partition"], row["topic"], row["target"], row["key"], row["value"])
+            self._waiting[row["partition"]].append((row["n"], message))
+
+    async def store(self, tx: Connection, messages: Sequence[Message]) -> list[Row]:
+        """Write the batch's messages, delete what was acknowledged before it. `settled` makes both count."""
+        if self._acknowledged:
+            await tx.execute(SQL["outbox_delete"], self._acknowledged)
+        if not messages:
+            return []
+        numbers = await tx.fetch(
+            SQL["outbox_store"],
+            [m.partition for m in messages],
+            [m.topic for m in messages],
+            [m.target for m in messages],
+            [m.key for m in messages],
+            [m.value for m in messages],
+        )
+        return [(row["n"], message) for row, message in zip(numbers, messages, strict=True)]
+
+    def settled(self, rows: Iterable[Row]) -> None:
+        """The transaction that stored `rows` is committed."""
+        self._acknowledged.clear()
+        for row in rows:
+            self._waiting[row[1].partition].append(row)
+
+    async def publish(self) -> None:
+        """Send what waits and keep what the broker did not acknowledge. Raises the first KafkaError met."""
+        waiting, self._waiting = self._waiting, defaultdict(list)
+        outcomes = await asyncio.gather(*map(self._publish_partition, waiting.values()))
+        for left in outcomes:
+            if left:
+                self._waiting[left[0][1].partition] = left
+        if self._waiting:
+            raise KafkaError(f"{self.size} messages wait for the broker")
+
+    async def _publish_partition(self, rows: list[Row]) -> list[Row]:
+        """The rows that are left. Idempotence keeps those in flight in order, so none overtakes a failed one."""
+        sent: list[Awaitable[RecordMetadata]] = []
+        with contextlib.suppress(KafkaError):  # what was sent before the failure may still be acknowledged
+            for _, m in rows:
+                sent.append(await self._producer.send(m.topic, m.value, m.key, m.target, headers=HEADERS))  # noqa: PERF401
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        done = next((at for at, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)), len(outcomes))
+        self._acknowledged.extend(number for number, _ in rows[:done])
+        return rows[done:]

@@ -1,0 +1,94 @@
+"""Run a loop as a process: open what it needs, serve its probes, stop cleanly on SIGTERM and SIGINT."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from shared.clock import Clock
+from shared.http.probe import Check, serve_probes
+from shared.kafka.batch import N, R, Work
+from shared.kafka.clients import consumer, producer
+from shared.kafka.log_id import LogIdentity, TopicGone
+from shared.kafka.loop import Loop
+from shared.kafka.outbox import Outbox
+from shared.postgres.pool import CONNECTION_ERRORS, Pool, open_pool
+from shared.settings import Shared
+
+CONNECTIONS_MAX = 3  # the batch, a look, a probe
+
+
+@contextlib.asynccontextmanager
+async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        yield stopping
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def postgres_check(pool: Pool) -> Check:
+    """Ready only while Postgres answers."""
+
+    async def check() -> str | None:
+        try:
+            await pool.fetchval("SELECT 1")
+        except CONNECTION_ERRORS as error:
+            return f"Postgres does not answer: {error!r}"
+        return None
+
+    return check
+
+
+def kafka_check(identity: LogIdentity, topic: str) -> Check:
+    """Ready only while the broker answers and has the topic."""
+
+    async def check() -> str | None:
+        try:
+            await identity.of(topic)
+        except (KafkaError, TopicGone, OSError) as error:
+            return f"Kafka does not answer for {topic}: {error!r}"
+        return None
+
+    return check
+
+
+async def run_loop(
+    settings: Shared, service: str, topic: str, probe_port: int, make_work: Callable[[Pool, int], Work[N, R]]
+) -> None:
+    """The whole life of a worker process of `service` on `topic`. `make_work` gets the pool and the partition count."""
+    topic = settings.topic(topic)
+    async with contextlib.AsyncExitStack() as stack:
+        stopping = await stack.enter_async_context(stop_on_signals())
+        checks: dict[str, Check] = {}
+        await stack.enter_async_context(serve_probes(probe_port, checks))
+        pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
+        client = AIOKafkaClient(bootstrap_servers=settings.kafka)
+        await client.bootstrap()
+        stack.push_async_callback(client.close)
+        identity = LogIdentity(client)
+        log = await identity.of(topic)
+        reader, writer = consumer(settings.kafka, settings.group(service)), producer(settings.kafka)
+        for kafka in (writer, reader):
+            await kafka.start()
+            stack.push_async_callback(kafka.stop)
+        loop = Loop(
+            service=service,
+            topic=topic,
+            pool=pool,
+            consumer=reader,
+            outbox=Outbox(writer),
+            log_identity=identity,
+            clock=Clock(pool),
+            work=make_work(pool, log.partitions),
+        )
+        checks |= {"postgres": postgres_check(pool), "kafka": kafka_check(identity, topic)}
+        await loop.run(stopping)

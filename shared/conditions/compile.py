@@ -5,7 +5,7 @@ Three values (Kleene). Inside they are ranks, false 0 < unknown 1 < true 2: `all
 """
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def _fold(join: np.ufunc, parts: list[Evaluate]) -> Evaluate:
 
 
 def _mirror(part: Evaluate) -> Evaluate:
-    return lambda columns: cast("Truth", 2 - part(columns))
+    return lambda columns: 2 - part(columns)
 
 
 def _rank(holds: Known, known: Known) -> Truth:
@@ -132,7 +132,7 @@ def _compared(columns: Columns, values: Numbers, known: Known, comparisons: tupl
     return result
 
 
-def _bounds(columns: Columns, bound: float | By, dtype: np.dtype[np.float64 | np.int64]) -> tuple[Numbers, Known]:
+def _bounds(columns: Columns, bound: float | By, dtype: np.dtype[Any]) -> tuple[Numbers, Known]:
     """The bound of each row and whether there is one: `else` stands in for a status that has no case or no value."""
     if not isinstance(bound, By):
         return np.array([bound], dtype=dtype), np.ones(1, dtype=np.bool_)
@@ -173,9 +173,10 @@ def _as_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return np.nan
     try:
-        return float(value)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return np.nan
+    return number if np.isfinite(number) else np.nan
 
 
 def _missing(columns: Columns, name: str) -> Truth:

@@ -1,0 +1,31 @@
+"""Fixtures for tests on real servers: `pair`, `prefix`, `world`. The servers start with the first test that asks."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from services.cli.embedded.pair import Addresses
+from tests.pair import World, new_world, running_pair
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Addresses]:
+    """A real Kafka and a real Postgres, shared by all tests of the session."""
+    with running_pair() as addresses:
+        yield addresses
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix that no other test of the session has: "t7_"."""
+    return f"t{next(_numbers)}_"
+
+
+@pytest.fixture
+async def world(pair: Addresses, prefix: str) -> AsyncIterator[World]:
+    """A deployment of this test's own: empty schemas, topics of 4 partitions."""
+    async with new_world(pair, prefix) as made:
+        yield made

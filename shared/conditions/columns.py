@@ -36,7 +36,9 @@ class Columns:
     changes: Mapping[tuple[str, int], Floats] = field(default_factory=dict)
     ends_us: Mapping[str, Instants] = field(default_factory=dict)
 
-    def for_records(self, records: Sequence[Mapping[str, Any]], ends: Mapping[str, datetime] | None = None) -> "Columns":
+    def for_records(
+        self, records: Sequence[Mapping[str, Any]], ends: Mapping[str, datetime] | None = None
+    ) -> "Columns":
         """One row per record of this one account: its fields, beside everything known of the account.
 
         A field that is a time (aware datetime, or RFC 3339 text) is an instant too, and hides the account's instant of

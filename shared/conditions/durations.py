@@ -26,8 +26,10 @@ def duration_us(written: object) -> int | None:
 
 def duration_words(us: int) -> str:
     """`10 days`, `36 hours`: the largest unit that says it in whole numbers."""
+    if us == 0:
+        return "0 days"
     for size, name in NAMES:
-        if us and us % size == 0:
+        if us % size == 0:
             count = us // size
             return f"{count} {name}{'' if count == 1 else 's'}"
     return f"{us / SECOND_US:g} seconds"

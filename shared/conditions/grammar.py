@@ -16,6 +16,7 @@ from shared.conditions.terms import (
     By,
     Change,
     Comparison,
+    Condition,
     Field,
     Missing,
     Not,
@@ -26,7 +27,6 @@ from shared.conditions.terms import (
     Until,
     walk,
 )
-from shared.conditions.terms import Condition as Condition
 
 OPERATORS: tuple[Operator, ...] = ("below", "above", "at_least", "at_most", "is")
 INEQUALITIES: tuple[Operator, ...] = ("below", "above", "at_least", "at_most")
@@ -91,7 +91,11 @@ def _not(written: Mapping[str, Any], path: str, depth: int) -> Condition:
 def _signal(written: Mapping[str, Any], path: str, _depth: int) -> Condition:
     _only(written, path, "signal", *OPERATORS, "in")
     one_of = tuple(_number(value, at) for value, at in _listed(written, path))
-    return Signal(_name(written, "signal", path), _comparisons(written, path, OPERATORS, _number, bool(one_of)), one_of)
+    return Signal(
+        _name(written, "signal", path),
+        _comparisons(written, path, OPERATORS, _number, may_be_empty=bool(one_of)),
+        one_of,
+    )
 
 
 def _change(written: Mapping[str, Any], path: str, _depth: int) -> Condition:
@@ -116,7 +120,7 @@ def _status(written: Mapping[str, Any], path: str, _depth: int) -> Condition:
     _only(written, path, "status", "is", "in")
     values = [(written["is"], f"{path}/is")] if "is" in written else []
     values += _listed(written, path)
-    if len(written) != 2:  # noqa: PLR2004 - the name and one operator
+    if ("is" in written) == ("in" in written):
         raise BadCondition(path, dict(written), "either is or in")
     return Status(_name(written, "status", path), tuple(_text(value, at) for value, at in values))
 
@@ -125,7 +129,7 @@ def _field(written: Mapping[str, Any], path: str, _depth: int) -> Condition:
     _only(written, path, "field", *OPERATORS, "in")
     values = [(written["is"], f"{path}/is")] if "is" in written else []
     one_of = tuple(_scalar(value, at) for value, at in values + _listed(written, path))
-    comparisons = _comparisons(written, path, INEQUALITIES, _number, bool(one_of))
+    comparisons = _comparisons(written, path, INEQUALITIES, _number, may_be_empty=bool(one_of))
     return Field(_name(written, "field", path), comparisons, one_of)
 
 
@@ -197,7 +201,8 @@ def _comparisons(
     path: str,
     operators: tuple[Operator, ...],
     read: Callable[[object, str], float],
-    may_be_empty: bool = False,  # noqa: FBT001, FBT002
+    *,
+    may_be_empty: bool = False,
 ) -> tuple[Comparison, ...]:
     found = tuple(
         Comparison(operator, _bound(written[operator], f"{path}/{operator}", read))

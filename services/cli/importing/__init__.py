@@ -1,0 +1,1 @@
+"""Brings files of other systems in: a declarative mapping, paced and quiet, every row accounted for."""

@@ -6,10 +6,12 @@ from hashlib import blake2b
 Identity = tuple[date, int]
 
 
-def identity_of(key: bytes, source: str, event_id: str, time: datetime) -> Identity:
-    """(UTC day of `time`, 64-bit hash of source and id keyed with the deployment's identity key).
-
-    The hash is signed because Postgres' bigint is. The key never changes: with another one, everything would be new.
-    """
+def hash_of(key: bytes, source: str, event_id: str) -> int:
+    """64-bit hash of source and id, keyed with the deployment's identity key; signed because Postgres' bigint is."""
     digest = blake2b(f"{source}\0{event_id}".encode(), digest_size=8, key=key).digest()
-    return time.astimezone(UTC).date(), int.from_bytes(digest, "big", signed=True)
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def identity_of(key: bytes, source: str, event_id: str, time: datetime) -> Identity:
+    """(UTC day of `time`, hash of source and id). The key never changes: with another one, everything would be new."""
+    return time.astimezone(UTC).date(), hash_of(key, source, event_id)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -13,6 +14,13 @@ from shared.telemetry import REGISTRY
 
 # Each check returns None when all is well, else one sentence that says what is missing.
 Check = Callable[[], Awaitable[str | None]]
+
+class Address(NamedTuple):
+    """Where probes are served."""
+
+    host: str
+    port: int
+
 
 CHECK_SECONDS_MAX = 2.0  # an orchestrator's probe should never hang on a server that does not answer
 
@@ -44,14 +52,14 @@ def add_probes(app: FastAPI, checks: dict[str, Check]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serve_probes(port: int, checks: dict[str, Check], host: str = "127.0.0.1") -> AsyncIterator[None]:
+async def serve_probes(at: Address, checks: dict[str, Check]) -> AsyncIterator[None]:
     """Serve the probes of a worker while the body runs; port 0 serves none."""
-    if port == 0:
+    if at.port == 0:
         yield
         return
     app = FastAPI(openapi_url=None)
     add_probes(app, checks)
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, host=at.host, port=at.port, log_config=None, lifespan="off"))
     # The worker has signal handlers of its own; uvicorn's would swallow the first SIGTERM.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     task = asyncio.create_task(server.serve())

@@ -38,3 +38,8 @@ def producer(bootstrap: str) -> AIOKafkaProducer:
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=5_000,
     )
+
+
+def asking_consumer(bootstrap: str) -> AIOKafkaConsumer:
+    """A consumer of no group that only asks for offsets."""
+    return AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, metadata_max_age_ms=5_000)

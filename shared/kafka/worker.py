@@ -6,17 +6,18 @@ import signal
 from collections.abc import AsyncIterator, Callable
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
 
 from shared.clock import Clock
-from shared.http.probe import Check, serve_probes
+from shared.http.probe import Address, Check, serve_probes
 from shared.kafka.batch import N, R, Work
+from shared.kafka.checks import kafka_check, postgres_check
 from shared.kafka.clients import consumer, producer
-from shared.kafka.log_id import LogIdentity, TopicGone
+from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
-from shared.postgres.pool import CONNECTION_ERRORS, Pool, open_pool
+from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
+from shared.telemetry import configure_logging
 
 CONNECTIONS_MAX = 3  # the batch, a look, a probe
 
@@ -35,41 +36,16 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def postgres_check(pool: Pool) -> Check:
-    """Ready only while Postgres answers."""
-
-    async def check() -> str | None:
-        try:
-            await pool.fetchval("SELECT 1")
-        except CONNECTION_ERRORS as error:
-            return f"Postgres does not answer: {error!r}"
-        return None
-
-    return check
-
-
-def kafka_check(identity: LogIdentity, topic: str) -> Check:
-    """Ready only while the broker answers and has the topic."""
-
-    async def check() -> str | None:
-        try:
-            await identity.of(topic)
-        except (KafkaError, TopicGone, OSError) as error:
-            return f"Kafka does not answer for {topic}: {error!r}"
-        return None
-
-    return check
-
-
 async def run_loop(
-    settings: Shared, service: str, topic: str, probe_port: int, make_work: Callable[[Pool, int], Work[N, R]]
+    settings: Shared, service: str, topic: str, probes: Address, make_work: Callable[[Pool, int], Work[N, R]]
 ) -> None:
     """The whole life of a worker process of `service` on `topic`. `make_work` gets the pool and the partition count."""
     topic = settings.topic(topic)
+    configure_logging(f"{service}-worker")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
         checks: dict[str, Check] = {}
-        await stack.enter_async_context(serve_probes(probe_port, checks))
+        await stack.enter_async_context(serve_probes(probes, checks))
         pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
         client = AIOKafkaClient(bootstrap_servers=settings.kafka)
         await client.bootstrap()

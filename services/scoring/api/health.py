@@ -1,0 +1,78 @@
+"""The health of one account: now, and what we said before."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from services.scoring.api import examples
+from services.scoring.api.answers import HistoryPage, health
+from services.scoring.api.answers import Health as HealthAnswer
+from services.scoring.api.context import Scoring
+from services.scoring.api.position import AtLeast, PositionNotReached, Prefer, wait_for
+from shared.contracts.health import decode_snapshot
+from shared.http.auth import require
+from shared.http.openapi import answer, json_response
+from shared.http.paging import Cursor, Limit, decode_cursor, encode_cursor
+from shared.http.problem import Forbidden, NotFound, Unauthorized, Unavailable, Unprocessable, responses
+from shared.postgres import named_sql
+
+SQL = named_sql.load("services.scoring")
+_ANY_VERSION = 2**63 - 1
+
+router = APIRouter(tags=["accounts"], dependencies=[Depends(require("health:read"))])
+_PROBLEMS = responses(Unauthorized, Forbidden, NotFound, Unprocessable, Unavailable)
+
+Account = Annotated[str, Path(max_length=128, description="account id", examples=["acme"])]
+
+
+class AccountUnknown(NotFound):
+    """No event of this account has been applied."""
+
+    reason = "account_unknown"
+
+
+@router.get(
+    "/v1/accounts/{account}/health",
+    summary="Score, reasons and how sure we are",
+    responses={
+        200: answer(HealthAnswer, examples.HEALTH_NOW),
+        **_PROBLEMS,
+        **responses(PositionNotReached),
+    },
+)
+async def account_health(
+    scoring: Scoring, account: Account, at_least: AtLeast = None, prefer: Prefer = None
+) -> Response:
+    """The last snapshot: `contributions` sum to `score`, `deltas` to its change, `freshness` says how old each source is."""
+    await wait_for(scoring.pool, scoring.topic, at_least, prefer)
+    row = await scoring.pool.fetchrow(SQL["one_health"], account)
+    if row is None:
+        raise _unknown(account)
+    applied = {r["partition"]: r["next_offset"] for r in await scoring.pool.fetch(SQL["next_offsets"], scoring.topic)}
+    partition = row["partition"]
+    log_end = await scoring.ends.of(partition)
+    return json_response(health(decode_snapshot(row["snapshot"]), applied.get(partition, 0), log_end))
+
+
+@router.get(
+    "/v1/accounts/{account}/history",
+    summary="Everything we said, newest first",
+    responses={
+        200: answer(HistoryPage, {"account": "acme", "snapshots": [examples.HEALTH], "next": None}),
+        **_PROBLEMS,
+    },
+)
+async def account_history(scoring: Scoring, account: Account, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """As we said it then: a later event never changes an entry."""
+    before = _ANY_VERSION if cursor is None else decode_cursor(cursor, int)[0]
+    rows: list[Any] = await scoring.pool.fetch(SQL["history_page"], account, before, limit + 1)
+    if not rows and cursor is None:
+        raise _unknown(account)
+    page = rows[:limit]
+    after = encode_cursor(page[-1]["version"]) if len(rows) > limit else None
+    snapshots = [decode_snapshot(row["body"]) for row in page]
+    return json_response(HistoryPage(account=account, snapshots=snapshots, next=after))
+
+
+def _unknown(account: str) -> AccountUnknown:
+    return AccountUnknown(f"no event of account {account!r} has been applied here", account=account)

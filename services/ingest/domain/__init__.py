@@ -1,0 +1,1 @@
+"""Bytes in, a decision out: no clock, no I/O."""

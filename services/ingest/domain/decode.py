@@ -10,13 +10,12 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from services.ingest.domain.identity import ALIAS_WORDS
-from services.ingest.domain.json_faults import has_nul, is_too_deep, not_json, too_deep
+from services.ingest.domain.json_faults import has_nul, is_too_deep, not_json, split_loosely, too_deep
 from services.ingest.domain.outcome import Attributes, Refused
 from services.ingest.domain.quoting import shown, value_at
 from services.ingest.domain.reasons import Reason
 
 EVENT_BYTES_MAX = 262_144  # a quarter of Kafka's record limit, so that what we add always fits
-TEXT_LENGTH_MAX = 256  # characters of an id or source
 EVENTS_MAX = 5_000  # of one request: what one batch of scoring holds
 
 
@@ -56,13 +55,8 @@ _elements = msgspec.json.Decoder(list[Raw])
 
 def decode(text: bytes) -> Envelope | Refused:
     """The envelope of one event, or the refusal of bytes and attributes that cannot be one."""
-    if len(text) > EVENT_BYTES_MAX:
-        expected = f"at most {EVENT_BYTES_MAX} bytes, not {len(text)}"
-        return Refused(reason=Reason.TOO_LARGE, pointer="", expected=expected)
-    if is_too_deep(text):
-        return too_deep()
-    if has_nul(text):
-        return Refused(reason=Reason.NUL_CHARACTER, pointer="", expected="text without U+0000")
+    if (refused := _unreadable(text)) is not None:
+        return refused
     try:
         return _envelope.decode(text)
     except msgspec.ValidationError:
@@ -71,17 +65,29 @@ def decode(text: bytes) -> Envelope | Refused:
         return not_json(text, error)
 
 
-def split(body: bytes) -> list[Raw] | Refused:
+def _unreadable(text: bytes) -> Refused | None:
+    """What is not worth reading, found without reading it."""
+    if is_too_deep(text[:EVENT_BYTES_MAX]):
+        return too_deep()
+    if len(text) > EVENT_BYTES_MAX:
+        expected = f"at most {EVENT_BYTES_MAX} bytes, not {len(text)}"
+        return Refused(reason=Reason.TOO_LARGE, pointer="", expected=expected)
+    if has_nul(text):
+        return Refused(reason=Reason.NUL_CHARACTER, pointer="", expected="text without U+0000")
+    return None
+
+
+def split(body: bytes) -> list[bytes] | Refused:
     """The events of a batch, unread. A refusal is of the whole body."""
     try:
-        return _elements.decode(body)
+        return [bytes(element) for element in _elements.decode(body)]
     except RecursionError:
         return too_deep()
     except msgspec.ValidationError:
         expected = "a JSON array of CloudEvents"
         return Refused(reason=Reason.NOT_AN_OBJECT, pointer="", expected=expected, value=shown(body))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return too_deep() if is_too_deep(body) else not_json(body, error)
+        return split_loosely(body) or not_json(body, error)
 
 
 def _wrong_attribute(text: bytes) -> Refused:
@@ -92,7 +98,7 @@ def _wrong_attribute(text: bytes) -> Refused:
         return not_json(text, error)
     if not isinstance(document, dict):
         return Refused(reason=Reason.NOT_AN_OBJECT, pointer="", expected="a JSON object", value=shown(text))
-    attributes = _readable(document)
+    attributes = Attributes.read(document)
     for name, (reason, expected) in _WRONG_ATTRIBUTE.items():
         if not _fits(name, document):
             value = value_at(document, f"/{name}")
@@ -106,13 +112,3 @@ def _fits(name: str, document: dict[str, Any]) -> bool:
     except msgspec.ValidationError:
         return False
     return True
-
-
-def _readable(document: dict[str, Any]) -> Attributes:
-    """The attributes that are what they should be, at lengths that a record may carry."""
-
-    def text(name: str) -> str | None:
-        value = document.get(name)
-        return value[:TEXT_LENGTH_MAX] if isinstance(value, str) else None
-
-    return Attributes(id=text("id"), source=text("source"), type=text("type"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from services.ingest.domain.outcome import Refused
+from services.ingest.domain.outcome import Attributes, Refused
 from services.ingest.domain.quoting import as_json, escaped, shown
 from services.ingest.domain.reasons import Reason
 
@@ -43,29 +43,41 @@ def has_nul(text: bytes) -> bool:
 
 
 def not_json(text: bytes, error: Exception) -> Refused:
-    """The refusal of bytes that JSON's reader did not take. `text` is known not to be too deep."""
-    if (place := _non_finite(text)) is not None:
-        pointer, word = place
+    """The refusal of bytes that JSON's reader did not take; a number that is not finite is named with its place."""
+    document = _python_json(text)
+    for pointer, word in _non_finite(document, ""):
         expected = "a finite number: JSON has no NaN and no infinity"
-        return Refused(reason=Reason.NOT_FINITE, pointer=pointer, expected=expected, value=as_json(word))
+        attributes = Attributes.read(document)
+        return Refused(
+            reason=Reason.NOT_FINITE, pointer=pointer, expected=expected, value=as_json(word), attributes=attributes
+        )
     return Refused(reason=Reason.BROKEN_JSON, pointer="", expected=f"JSON ({error})", value=shown(text))
 
 
-def _non_finite(text: bytes) -> tuple[str, str] | None:
-    """(pointer, word) of the first number that is not finite; Python's own reader knows the words."""
+def split_loosely(body: bytes) -> list[bytes] | None:
+    """A batch with NaN somewhere, taken apart all the same, so that only the event with it is refused."""
+    document = _python_json(body)
+    if not isinstance(document, list):
+        return None
+    return [json.dumps(element, ensure_ascii=False).encode("utf-8", "replace") for element in document]
+
+
+def _python_json(text: bytes) -> Any:
+    """By Python's own reader, which takes NaN and Infinity; None where it takes nothing either."""
+    if is_too_deep(text):
+        return None
     try:
-        document = json.loads(text, parse_int=float)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return next(_walk(document, ""), None)
 
 
-def _walk(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+def _non_finite(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, float) and not math.isfinite(value):
         yield pointer, "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _walk(inner, f"{pointer}/{escaped(name)}")
+            yield from _non_finite(inner, f"{pointer}/{escaped(name)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _walk(inner, f"{pointer}/{index}")
+            yield from _non_finite(inner, f"{pointer}/{index}")

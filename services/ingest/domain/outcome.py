@@ -1,13 +1,15 @@
 """What may come of one event's bytes: something valid that is about somebody, or a named refusal."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from msgspec import Raw, Struct
 
 from services.ingest.domain.identity import Alias
 from services.ingest.domain.reasons import Reason
 from shared.contracts.catalogue import EventType
+
+TEXT_LENGTH_MAX = 256  # characters of an id or source
 
 
 class Attributes(Struct, frozen=True, kw_only=True):
@@ -17,6 +19,16 @@ class Attributes(Struct, frozen=True, kw_only=True):
     source: str | None = None
     type: str | None = None
     time: datetime | None = None
+
+    @classmethod
+    def read(cls, document: Any) -> Self:
+        """From any decoded JSON: the texts that are texts, cut to the length that an id may have."""
+
+        def text(name: str) -> str | None:
+            value = document.get(name) if isinstance(document, dict) else None
+            return value[:TEXT_LENGTH_MAX] if isinstance(value, str) else None
+
+        return cls(id=text("id"), source=text("source"), type=text("type"))
 
 
 class Refused(Struct, frozen=True, kw_only=True):

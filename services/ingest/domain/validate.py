@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from services.ingest.domain.data import check_data
-from services.ingest.domain.decode import RUN_WORDS, TEXT_LENGTH_MAX, TEXT_WORDS, TIME_WORDS, TYPE_WORDS, Envelope
+from services.ingest.domain.decode import RUN_WORDS, TEXT_WORDS, TIME_WORDS, TYPE_WORDS, Envelope
 from services.ingest.domain.identity import (
     ACCOUNT,
     ACCOUNT_ID_WORDS,
@@ -18,7 +18,7 @@ from services.ingest.domain.identity import (
     alias_of,
     subject_of,
 )
-from services.ingest.domain.outcome import Attributes, Fault, Link, Refused, Valid
+from services.ingest.domain.outcome import TEXT_LENGTH_MAX, Attributes, Fault, Link, Refused, Valid
 from services.ingest.domain.quoting import as_json
 from services.ingest.domain.reasons import Reason
 from shared.contracts.catalogue import TYPES, EventType

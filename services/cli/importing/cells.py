@@ -53,7 +53,7 @@ class Times:
     def _parsed(self, text: str, form: str) -> datetime:
         if form in _EPOCH:
             return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(Decimal(text) * _EPOCH[form]))
-        found = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)
+        found = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 see below
         return found if found.tzinfo else found.replace(tzinfo=self.zone)
 
 

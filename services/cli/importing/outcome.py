@@ -26,7 +26,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event as the mapping makes it; ingest's rules have not looked at it yet. `time` is aware and in UTC."""
+    """An event on its way. `time` is aware and in UTC; `account` is filled in once ingest's rules have looked at it."""
 
     id: str
     type: str
@@ -35,6 +35,7 @@ class Draft:
     data: dict[str, Any]
     columns: dict[str, str] = field(default_factory=dict, compare=False)
     """Field of `data` -> column it came from, so that a refusal can name the column."""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

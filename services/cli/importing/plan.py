@@ -1,7 +1,7 @@
 """Files and a mapping, brought together: what will be read, and what becomes of each row of it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatch
 from hashlib import sha256
@@ -18,8 +18,8 @@ from services.cli.importing.outcome import Accepted, Draft, Outcome, Refused
 from services.cli.importing.rows import FileError, digest_of, format_of, header_of, read_rows
 from services.cli.importing.seen import Seen
 
-Check = Callable[[Draft], Refused | None]
-"""Ingest's own rules for one event; the line is filled in by who asks."""
+Check = Callable[[Draft], str | Refused]
+"""Ingest's own rules for one event: the account it is about, or a refusal whose line is filled in by who asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,15 @@ class Plan:
 
 def _checked(outcome: Accepted | Refused, check: Check) -> Accepted | Refused:
     """A row is taken whole or not at all: half a row would look accepted and be wrong."""
-    if isinstance(outcome, Accepted):
-        for event in outcome.events:
-            if (refused := check(event)) is not None:
-                return Refused(outcome.line, refused.column, refused.reason, refused.value, refused.remedy)
-    return outcome
+    if isinstance(outcome, Refused):
+        return outcome
+    events: list[Draft] = []
+    for event in outcome.events:
+        account = check(event)
+        if isinstance(account, Refused):
+            return replace(account, line=outcome.line)
+        events.append(replace(event, account=account))
+    return replace(outcome, events=tuple(events))
 
 
 def make_plan(mapping: Mapping, files: list[Path]) -> Plan:

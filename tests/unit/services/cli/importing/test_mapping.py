@@ -104,7 +104,7 @@ def test_times_are_read_in_the_zone_of_the_source() -> None:
 
 
 def test_a_shift_moves_every_time_by_whole_days() -> None:
-    emit = [USAGE["emit"][0] | {"type": "subscription.started", "data": {"effective_at": {"time": "day"}}}]  # type: ignore[index,operator]
+    emit = [USAGE["emit"][0] | {"type": "subscription.started", "data": {"effective_at": {"time": "day"}}}]  # type: ignore[index]
     taken = outcome({}, mapping={"emit": emit}, shift=timedelta(days=300))
     assert isinstance(taken, Accepted)
     assert taken.events[0].time == datetime(2024, 12, 31, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_a_shift_moves_every_time_by_whole_days() -> None:
     ],
 )
 def test_a_value_is_read_as_its_kind_says(value: object, cell: str, expected: object) -> None:
-    emit = [USAGE["emit"][0] | {"data": {"it": value}}]  # type: ignore[index,operator]
+    emit = [USAGE["emit"][0] | {"data": {"it": value}}]  # type: ignore[index]
     taken = outcome({"count": cell, "empty": ""}, mapping={"emit": emit, "refuse": []})
     assert isinstance(taken, Accepted)
     assert taken.events[0].data == {"it": expected}
@@ -136,7 +136,7 @@ def test_a_value_is_read_as_its_kind_says(value: object, cell: str, expected: ob
 def test_a_code_that_the_map_does_not_know_is_refused_unless_the_mapping_says_otherwise() -> None:
     def with_else(otherwise: dict[str, str]) -> Accepted | Refused:
         value = {"from": "count", "map": {"a": 1}} | otherwise
-        emit = [USAGE["emit"][0] | {"data": {"it": value}}]  # type: ignore[index,operator]
+        emit = [USAGE["emit"][0] | {"data": {"it": value}}]  # type: ignore[index]
         return outcome({"count": "z"}, mapping={"emit": emit})
 
     refused, left_out = with_else({}), with_else({"else": "absent"})
@@ -148,7 +148,7 @@ def test_a_code_that_the_map_does_not_know_is_refused_unless_the_mapping_says_ot
 
 def test_an_event_is_made_only_where_all_its_tests_hold() -> None:
     tests = [{"column": "feature", "in": ["export", "share"]}, {"column": "secs", "empty": False}]
-    emit = [USAGE["emit"][0] | {"when": tests}]  # type: ignore[index,operator]
+    emit = [USAGE["emit"][0] | {"when": tests}]  # type: ignore[index]
     made, not_made = outcome({}, mapping={"emit": emit}), outcome({"secs": ""}, mapping={"emit": emit})
     assert isinstance(made, Accepted)
     assert isinstance(not_made, Accepted)

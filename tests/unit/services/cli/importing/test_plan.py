@@ -46,8 +46,10 @@ U4,S1,02-03-2024,forbidden
 """
 
 
-def refuse_forbidden(draft: Draft) -> Refused | None:
-    return Refused(0, "feature", "odd", "forbidden", "use another") if draft.data["feature"] == "forbidden" else None
+def refuse_forbidden(draft: Draft) -> str | Refused:
+    if draft.data["feature"] == "forbidden":
+        return Refused(0, "feature", "odd", "forbidden", "use another")
+    return draft.subject
 
 
 def plan(folder: Path, usage: str = USAGE) -> Plan:

@@ -58,7 +58,7 @@ def test_the_mapping_that_is_shipped_is_good() -> None:
         ('match: "*.csv"', "match: *.csv", 4, "", "no YAML"),
     ],
 )
-def test_an_error_names_file_line_key_and_what_to_do(
+def test_an_error_names_file_line_key_and_what_to_do(  # noqa: PLR0917 pytest gives them by name
     tmp_path: Path, before: str, after: str, line: int, key: str, problem: str
 ) -> None:
     error = failure(tmp_path, before, after)

@@ -1,0 +1,76 @@
+"""How fast may be sent: never so fast that a live event would wait behind the import."""
+
+import asyncio
+import time
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+UNREAD_MAX = 2_000  # about a second of scoring's work on two small cores
+POLL_SECONDS = 0.05  # shorter costs requests, longer lets the reader run dry
+STALLED_SECONDS = 60.0  # no worker needs that long for 2,000 records, a restart included
+
+
+class Stalled(Exception):
+    """The reader of the topic does not read; the message says what to do."""
+
+
+class Pace:
+    """Watches what a consumer group has not read of a topic. Enter it to connect."""
+
+    def __init__(self, bootstrap: str, topic: str, group: str) -> None:
+        self.topic = topic
+        self._group = group
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        self._partitions: list[TopicPartition] = []
+
+    async def __aenter__(self) -> Self:
+        await self._consumer.start()
+        await self._admin.start()
+        described = await self._admin.describe_topics([self.topic])
+        numbers = sorted(part["partition"] for topic in described for part in topic["partitions"])
+        self._partitions = [TopicPartition(self.topic, number) for number in numbers]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+
+    @property
+    def partitions(self) -> int:
+        """How many the topic has; fixed for life."""
+        return len(self._partitions)
+
+    async def unread(self) -> int:
+        """Records that the group has not committed, all partitions together."""
+        return (await self._counted())[0]
+
+    async def wait_for_room(self, records: int, unread_max: int = UNREAD_MAX) -> None:
+        """Return once `records` more would stay within `unread_max`. Raises Stalled when nothing is read for long."""
+        read_before, since = -1, time.monotonic()
+        while True:
+            unread, read = await self._counted()
+            if unread + records <= unread_max:
+                return
+            if read > read_before:
+                read_before, since = read, time.monotonic()
+            if time.monotonic() - since > STALLED_SECONDS:
+                raise Stalled(
+                    f"{self._group} has read nothing of {self.topic} for {STALLED_SECONDS:.0f} s: does its worker run? "
+                    "What was sent stays; the same command goes on where it stopped"
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def wait_until_read(self) -> None:
+        """Return once the group has read everything. Raises Stalled as above."""
+        await self.wait_for_room(0, unread_max=0)
+
+    async def _counted(self) -> tuple[int, int]:
+        """(records unread, records read), of what the log still holds."""
+        committed = await self._admin.list_consumer_group_offsets(self._group, partitions=self._partitions)
+        begins = await self._consumer.beginning_offsets(self._partitions)
+        ends = await self._consumer.end_offsets(self._partitions)
+        read = {part: max(committed[part].offset, begins[part]) for part in self._partitions}
+        return sum(ends[part] - read[part] for part in self._partitions), sum(read.values())

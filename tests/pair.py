@@ -1,7 +1,7 @@
 """What tests get from the embedded pair: real servers, and a world of their own on them.
 
-A session's servers live in the first free slot under .local/test, so that two sessions at once do not meet. A slot whose
-session was killed is cleared at the next start: its servers are ended, its folder removed.
+A session's servers live in the first free slot under .local/test, so that two sessions at once do not meet. A slot
+whose session was killed is cleared at the next start: its servers are ended, its data removed.
 """
 
 import contextlib
@@ -87,7 +87,10 @@ def _start_in_a_free_slot() -> tuple[Pair, Addresses]:
 
 
 def _clear(slot: Path) -> None:
-    """End what a killed session left here and remove its data. The lock file stays: a lock on a removed one binds nobody."""
+    """End what a killed session left here and remove its data.
+
+    The lock file stays: a lock on a removed one binds nobody.
+    """
     folder = open_folder(slot)
     lock = Lock(folder)
     try:

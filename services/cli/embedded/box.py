@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 import socket
+import time
 import uuid
 from base64 import urlsafe_b64encode
 
@@ -14,10 +15,12 @@ from services.cli.embedded.folder import PRIVATE_FILE, CannotStart, Folder, InUs
 
 LOOPBACK = "127.0.0.1"
 PORT_MIN, PORT_MAX = 15_000, 30_000
+CLOSING_SECONDS = 2.0
+CLOSING_LOOK_SECONDS = 0.05
 
 
 class Box(msgspec.Struct, frozen=True):
-    """What a data folder remembers. `cluster` is Kafka's cluster id; `admin_password` is that of Postgres's superuser."""
+    """What a data folder remembers. cluster: Kafka's cluster id. admin_password: of PostgreSQL's superuser."""
 
     id: str
     cluster: str
@@ -107,9 +110,19 @@ def is_free(port: int) -> bool:
     return True
 
 
+def becomes_free(port: int) -> bool:
+    """As `is_free`, with patience for a server that was just killed: the kernel is still closing its sockets."""
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(CLOSING_LOOK_SECONDS)
+    return True
+
+
 def must_be_free(port: int, option: str) -> None:
     """Raises CannotStart where somebody listens on the port already."""
-    if not is_free(port):
+    if not becomes_free(port):
         raise CannotStart(f"port {port} is taken by another programme: choose one with {option} (0 = any free one)")
 
 

@@ -1,4 +1,4 @@
-"""The data folder of an embedded pair: what lies where, and how a small file is written so that a crash leaves it whole."""
+"""The data folder of an embedded pair: what lies where, and how a small file survives a crash whole."""
 
 import os
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def open_folder(path: Path) -> Folder:
     Raises CannotStart for a comma or a backslash (Kafka's `log.dirs` is a list in a properties file) and where the
     folder cannot be made.
     """
-    root = Path(os.path.abspath(path))
+    root = path.resolve()
     for character, its_name in ((",", "a comma"), ("\\", "a backslash"), ("\n", "a line break")):
         if character in str(root):
             raise CannotStart(

@@ -63,6 +63,12 @@ def default_cache() -> Path:
     return Path(os.environ.get("BELLWETHER_JARS") or ROOT / ".cache" / "jars")
 
 
+def mirror() -> dict[str, str] | None:
+    """Where jars are fetched from: the mirror of Maven Central that BELLWETHER_MAVEN names, or None for itself."""
+    url = os.environ.get("BELLWETHER_MAVEN")
+    return {"mirror": url.rstrip("/")} if url else None
+
+
 def ensure(jars: list[Jar], cache: Path, say: Say) -> None:
     """After this every jar of the lock lies in the cache with the right sum.
 
@@ -84,7 +90,7 @@ def _broken(jars: list[Jar], cache: Path) -> list[Jar]:
 
 
 def _fetch(jar: Jar, cache: Path) -> Jar:
-    context = MavenContext(repo_cache=cache, timeout=TIMEOUT_SECONDS)
+    context = MavenContext(repo_cache=cache, remote_repos=mirror(), timeout=TIMEOUT_SECONDS)
     for _ in range(ATTEMPTS):
         (cache / jar.path).unlink(missing_ok=True)
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from services.cli.embedded import jars, kafka, postgres
-from services.cli.embedded.box import Box, Lock, free_port, is_free, open_box, save
+from services.cli.embedded.box import Box, Lock, becomes_free, free_port, open_box, save
 from services.cli.embedded.folder import Folder, open_folder
 from services.cli.embedded.processes import end_orphans, find
 from services.cli.embedded.supervisor import Supervisor
@@ -31,8 +31,8 @@ class Pair:
     """Kafka and Postgres of one data folder, started together, each started again when it ends, stopped together.
 
     A port of 0 means a free one, remembered in the folder. partitions: how many those who make topics here are to
-    make. durable=False gives up surviving a power cut (a kill -9 still loses nothing), for tests. servers: leave one out
-    where a server of the user's own takes its place.
+    make. durable=False gives up surviving a power cut (a kill -9 still loses nothing), for tests. servers: leave one
+    out where a server of the user's own takes its place.
     """
 
     def __init__(
@@ -123,6 +123,6 @@ def _port(wanted: int, remembered: int, box: Box, name: str) -> int:
     """The wanted port; else the remembered one unless a stranger has it; else a free one."""
     if wanted:
         return wanted
-    if remembered and (is_free(remembered) or find(box.id, name)):
+    if remembered and (find(box.id, name) or becomes_free(remembered)):
         return remembered
     return free_port()

@@ -90,7 +90,7 @@ class Running:
 
 
 def bare_environment() -> dict[str, str]:
-    """What a server of ours gets to see: nothing that a terminal, a user or another installation could steer it with."""
+    """What a server of ours gets to see: nothing with which a terminal or another installation could steer it."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     return kept | {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 

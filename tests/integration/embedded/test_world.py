@@ -1,21 +1,21 @@
 """The fixture that gives each test a deployment of its own."""
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.topics import TOPICS
 from tests.pair import PARTITIONS, World
 
 
 async def test_a_world_has_every_topic_and_every_schema_under_its_prefix(world: World) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=world.bootstrap)
-    await consumer.start()
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.bootstrap)
+    await admin.start()
     try:
-        names = {name for name in await consumer.topics() if name.startswith(world.prefix)}
-        counts = {len(consumer.partitions_for_topic(name) or ()) for name in names}
+        names = [name for name in await admin.list_topics() if name.startswith(world.prefix)]
+        described = await admin.describe_topics(names)
     finally:
-        await consumer.stop()
-    assert names == {world.topic(topic.name) for topic in TOPICS}
-    assert counts == {PARTITIONS}
+        await admin.close()
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    assert counts == {world.topic(topic.name): PARTITIONS for topic in TOPICS}
 
     connection = await world.connect("scoring")
     try:

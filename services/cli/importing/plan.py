@@ -24,7 +24,7 @@ Check = Callable[[Draft], str | Refused]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file with its part of the mapping. `digest` is of its bytes."""
+    """One file with its part of the mapping. `digest` is of its bytes and of those of the lookups it needs."""
 
     path: Path
     mapping: FileMapping
@@ -48,8 +48,8 @@ class Plan:
     @property
     def run(self) -> str:
         """The same files under the same mapping are the same run, whenever and wherever it starts."""
-        parts = [source.digest for source in self.sources] + [table.digest for table in self.lookups.values()]
-        return "im_" + sha256("".join((self.mapping_digest, *sorted(parts))).encode()).hexdigest()[:16]
+        digests = sorted(source.digest for source in self.sources)
+        return "im_" + sha256("".join((self.mapping_digest, *digests)).encode()).hexdigest()[:16]
 
     def outcomes(self, source: Source, check: Check, shift: timedelta = timedelta()) -> Iterator[Outcome]:
         """One outcome for each row of the file, in its order; always the same ones."""
@@ -81,26 +81,33 @@ def _checked(outcome: Accepted | Refused, check: Check) -> Accepted | Refused:
 
 def make_plan(mapping: Mapping, files: list[Path]) -> Plan:
     """Raises FileError for a file that no part of the mapping matches, and for columns that nothing takes."""
-    sources = tuple(_source(mapping, path) for path in files)
-    needed = {name for source in sources for name in source.mapping.lookup}
+    parts = [(path, _part(mapping, path)) for path in files]
     lookups = {
         name: read_lookup(name, mapping.lookups[name], lookup_file(name, mapping.lookups[name], files))
-        for name in sorted(needed)
+        for name in sorted({name for _, part in parts for name in part.lookup})
     }
+    sources = tuple(_source(path, part, lookups) for path, part in parts)
+    if len({source.digest for source in sources}) < len(sources):
+        raise FileError("two of the files have the same contents: give one of them only")
     return Plan(mapping, sources, lookups)
 
 
-def _source(mapping: Mapping, path: Path) -> Source:
+def _part(mapping: Mapping, path: Path) -> FileMapping:
     if not path.is_file():
         raise FileError(f"{path}: there is no such file")
     part = next((file for file in mapping.files if fnmatch(path.name, file.match)), None)
     if part is None:
         matches = ", ".join(file.match for file in mapping.files)
         raise FileError(f"{path}: no part of the mapping matches this name; there are {matches}")
+    return part
+
+
+def _source(path: Path, part: FileMapping, lookups: dict[str, Table]) -> Source:
     form = format_of(path, part.format)
     if form == "csv" and (idle := sorted(set(header_of(path, part.delimiter)) - part.columns)):
         raise FileError(f"{path}: nothing takes column {', '.join(idle)}: use it, or say why not under `ignore:`")
-    return Source(path, part, form, digest_of(path))
+    digests = [digest_of(path), *(lookups[name].digest for name in sorted(part.lookup))]
+    return Source(path, part, form, sha256("".join(digests).encode()).hexdigest())
 
 
 def newest_time(plan: Plan, check: Check) -> datetime | None:

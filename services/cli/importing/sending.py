@@ -1,7 +1,8 @@
 """Drafts into health.events: the partition ingest would choose, acknowledged by the broker, at the readers' pace."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
@@ -10,7 +11,9 @@ from services.cli.importing.outcome import Draft
 from services.cli.importing.pacing import Pace
 from shared.clock import Clock
 from shared.contracts.envelope import HEADERS, HealthEvent, encode
-from shared.contracts.topics import partition_of
+from shared.contracts.topics import HEALTH_EVENTS, partition_of
+from shared.kafka.clients import producer
+from shared.settings import Shared
 
 CHUNK_EVENTS = 500  # a quarter of what may lie unread: sending and reading overlap
 
@@ -32,6 +35,10 @@ class Sender:
         self._pace = pace
         self._clock = clock
         self._stamp = stamp
+
+    async def wait_until_read(self) -> None:
+        """Return once scoring has read everything that is in the topic. Raises Stalled."""
+        await self._pace.wait_until_read()
 
     async def send(self, drafts: Sequence[Draft]) -> None:
         """Return when the broker has acknowledged every one. Raises KafkaError, Stalled; sending again is harmless."""
@@ -58,3 +65,15 @@ class Sender:
             self._pace.topic, encode(event), draft.account.encode(), partition=partition, headers=HEADERS
         )
         return sent
+
+
+@asynccontextmanager
+async def open_sender(settings: Shared, clock: Clock, stamp: Stamp) -> AsyncIterator[Sender]:
+    """A sender into this deployment's health.events, paced by what scoring has read of it."""
+    async with Pace(settings.kafka, settings.topic(HEALTH_EVENTS.name), settings.group("scoring")) as pace:
+        to_broker = producer(settings.kafka)
+        await to_broker.start()
+        try:
+            yield Sender(to_broker, pace, clock, stamp)
+        finally:
+            await to_broker.stop()

@@ -118,6 +118,7 @@ class Loop(Generic[N, R]):
         async with self.pool.acquire() as connection:
             positions = await load_positions(connection, self.service, self.topic, self._log)
             await self.outbox.reload(connection, assigned)
+        self._reloaded_at = time.monotonic()
         self._positions = {p: positions[p] for p in assigned}
         log_starts = await self.consumer.beginning_offsets(map(self._tp, assigned)) if assigned else {}
         check_no_hole(

@@ -33,10 +33,9 @@ class Outbox:
         return sum(map(len, self._waiting.values()))
 
     async def reload(self, connection: Connection, partitions: Sequence[int]) -> None:
-        """Forget what we hold and take what the table has; others may have stored rows since."""
-        rows = await connection.fetch(SQL["outbox_leftovers"], list(partitions), LEFTOVERS_MAX)
+        """Forget what waits and take what the table has; others may have stored rows since."""
+        rows = await connection.fetch(SQL["outbox_leftovers"], list(partitions), self._acknowledged, LEFTOVERS_MAX)
         self._waiting.clear()
-        self._acknowledged.clear()
         for row in rows:
             message = Message(row["partition"], row["topic"], row["target"], row["key"], row["value"])
             self._waiting[row["partition"]].append((row["n"], message))

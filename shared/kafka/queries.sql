@@ -39,9 +39,9 @@ SELECT partition, topic, target, key, value FROM given ORDER BY ord
 RETURNING n;
 
 -- name: outbox_leftovers
--- What earlier batches of these partitions committed and nobody saw acknowledged.
+-- What earlier batches of these partitions committed, without what this worker has seen acknowledged.
 SELECT n, partition, topic, target, key, value FROM outbox
-WHERE partition = ANY($1::smallint[]) ORDER BY n LIMIT $2;
+WHERE partition = ANY($1::smallint[]) AND n <> ALL($2::bigint[]) ORDER BY n LIMIT $3;
 
 -- name: outbox_delete
 -- Rows that the broker has acknowledged.

@@ -36,6 +36,7 @@ Known = NDArray[np.bool_]
 Numbers = Floats | Instants
 Evaluate = Callable[[Columns], Truth]
 
+_FALSE, _UNKNOWN, _TRUE = np.int8(0), np.int8(1), np.int8(2)
 _OUTSIDE = np.array([FALSE, UNKNOWN, TRUE], dtype=np.int8)
 _COMPARE: dict[Operator, Callable[[Numbers, Numbers], Known]] = {
     "below": np.less,
@@ -69,7 +70,7 @@ def _ranks(condition: Condition) -> Evaluate:  # noqa: PLR0911 - one line per ki
         case Age() | Until():
             return lambda columns: _timed(columns, condition)
         case Status():
-            return lambda columns: _one_of(columns.statuses.get(condition.name), condition.one_of)
+            return lambda columns: _status(columns.statuses.get(condition.name), condition.one_of)
         case Field():
             return lambda columns: _field(columns, condition)
         case Missing(name):
@@ -91,7 +92,7 @@ def _mirror(part: Evaluate) -> Evaluate:
 
 
 def _rank(holds: Known, known: Known) -> Truth:
-    return np.where(known, 2 * holds.astype(np.int8), 1).astype(np.int8)
+    return np.where(known, np.where(holds, _TRUE, _FALSE), _UNKNOWN)
 
 
 def _numbers(columns: Columns, test: Signal | Change) -> Floats:
@@ -145,6 +146,15 @@ def _bounds(columns: Columns, bound: float | By, dtype: np.dtype[Any]) -> tuple[
             chosen = statuses == status
             values[chosen], bounded[chosen] = case, True
     return values, bounded
+
+
+def _status(values: Objects | None, accepted: tuple[str, ...]) -> Truth:
+    if values is None:
+        return np.ones(1, dtype=np.int8)
+    among = np.zeros(len(values), dtype=np.bool_)
+    for value in accepted:
+        among |= values == value
+    return _rank(among, values != None)  # noqa: E711 - elementwise
 
 
 def _one_of(values: Objects | None, accepted: tuple[Scalar, ...]) -> Truth:

@@ -11,7 +11,7 @@ from shared.conditions.columns import Columns, one
 from shared.conditions.compile import compile_
 from shared.conditions.due import next_change
 from shared.conditions.grammar import parse
-from shared.conditions.terms import Condition, Not
+from shared.conditions.terms import Condition, Missing, Not, walk
 from shared.conditions.words import words
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -79,6 +79,14 @@ def truth(condition: Condition, now: datetime, account: dict[str, Any]) -> int:
     return int(compile_(condition)(one(now, **account))[0])
 
 
+def asks_nothing_of_missing(condition: Condition) -> bool:
+    return not any(isinstance(test, Missing) for _, test in walk(condition))
+
+
+def known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
 @given(CONDITIONS, ACCOUNTS, st.floats(0, 1, exclude_max=True))
 def test_nothing_changes_before_the_next_change(condition: Condition, account: dict[str, Any], fraction: float) -> None:
     due = next_change(condition, account["instants"], NOW, statuses=account["statuses"], ends=account["ends"])
@@ -111,9 +119,23 @@ def test_a_fleet_answers_as_its_accounts_do(condition: Condition, accounts: list
 
 
 @given(CONDITIONS, ACCOUNTS)
-def test_not_not_is_nothing_and_knowing_more_never_reverses(condition: Condition, account: dict[str, Any]) -> None:
-    assert truth(Not(Not(condition)), NOW, account) == truth(condition, NOW, account)
-    assert truth(Not(condition), NOW, account) == {1: 0, 0: 1, -1: -1}[truth(condition, NOW, account)]
+def test_not_mirrors_and_twice_not_is_nothing(condition: Condition, account: dict[str, Any]) -> None:
+    said = truth(condition, NOW, account)
+    assert truth(Not(condition), NOW, account) == {1: 0, 0: 1, -1: -1}[said]
+    assert truth(Not(Not(condition)), NOW, account) == said
+
+
+@given(CONDITIONS.filter(asks_nothing_of_missing), ACCOUNTS, st.integers(-3, 3), INSTANTS)
+def test_learning_more_never_reverses_an_answer(
+    condition: Condition, account: dict[str, Any], number: int, instant: datetime | None
+) -> None:
+    """What is unknown may become anything; what is true or false stays so."""
+    learned = {
+        "signals": {name: float(number) for name in "abc"} | known(account["signals"]),
+        "instants": dict.fromkeys("abc", instant) | known(account["instants"]),
+    }
+    before, after = truth(condition, NOW, account), truth(condition, NOW, account | learned)
+    assert before in (-1, after)
 
 
 @given(CONDITIONS)

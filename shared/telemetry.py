@@ -25,7 +25,9 @@ def configure_logging(process: str) -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(process=process)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True)
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True
+    )
     # The watchdog and our own lines say what these would repeat each second while a broker is away.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 

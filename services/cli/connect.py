@@ -10,7 +10,6 @@ from shared.postgres.pool import CONNECT_TIMEOUT_SECONDS, CONNECTION_ERRORS
 from shared.settings import Shared
 
 
-
 @contextlib.asynccontextmanager
 async def connection(settings: Shared, service: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection that sees the schema of `service` and `access`. Exits with one line when Postgres is away."""
@@ -21,7 +20,8 @@ async def connection(settings: Shared, service: str) -> AsyncIterator[asyncpg.Co
             server_settings={"search_path": settings.search_path(service), "application_name": "bellwether-cli"},
         )
     except CONNECTION_ERRORS as error:
-        raise typer.BadParameter(f"Postgres at {settings.postgres.host}:{settings.postgres.port}: {error}") from error
+        where = ", ".join(f"{host['host']}:{host['port']}" for host in settings.postgres.hosts())
+        raise typer.BadParameter(f"Postgres at {where}: {error}") from error
     try:
         yield opened
     finally:

@@ -63,7 +63,9 @@ def accept_gap(service: Service, topic: Topic, partition: Annotated[int, typer.A
                 "SELECT next_offset FROM position WHERE topic = $1 AND partition = $2 FOR UPDATE", topic, partition
             )
             if before is None or before >= log_start:
-                raise typer.BadParameter(f"{topic}/{partition} has no gap: position {before}, log starts at {log_start}")
+                raise typer.BadParameter(
+                    f"{topic}/{partition} has no gap: position {before}, log starts at {log_start}"
+                )
             await opened.execute(
                 "UPDATE position SET next_offset = $3, seq = seq + 1 WHERE topic = $1 AND partition = $2",
                 topic,
@@ -79,7 +81,8 @@ def accept_gap(service: Service, topic: Topic, partition: Annotated[int, typer.A
 
 async def _audit(opened: object, what: str, service: str, topic: str) -> None:
     await opened.execute(  # type: ignore[attr-defined]
-        "INSERT INTO audit (actor, what, about) VALUES ('cli', $1, jsonb_build_object('service', $2::text, 'topic', $3::text))",
+        "INSERT INTO audit (actor, what, about) "
+        "VALUES ('cli', $1, jsonb_build_object('service', $2::text, 'topic', $3::text))",
         what,
         service,
         topic,

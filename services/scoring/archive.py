@@ -63,7 +63,7 @@ class Archive:
         self._key: bytes | None = None
 
     async def store(self, tx: Connection, arrived: Sequence[Arrived], now: datetime) -> list[Arrived]:
-        """The events not seen before, each once, in the order of arrival. Duplicates are counted in the row they repeat."""
+        """The events not seen before, each once, in the order of arrival. A duplicate raises `seen` of its row."""
         firsts, times = await self._by_identity(tx, arrived)
         live = {i: a for i, a in firsts.items() if _is_live_usage(a.event)}
         kept = {i: a for i, a in firsts.items() if i not in live}
@@ -72,8 +72,8 @@ class Archive:
         imported_usage = [i for i, a in kept.items() if stream_of(a.event) == PRODUCT_USAGE.name]
         known = await _seen_elsewhere(tx, "already_live", imported_usage, times)
         known |= await _seen_elsewhere(tx, "already_kept", list(live), times)
-        new = await _insert(tx, "archive_usage", live, known, times, now)
-        new |= await _insert(tx, "archive_event", kept, known, times, now)
+        new = await _insert(tx, "archive_usage", live, known, times, now=now)
+        new |= await _insert(tx, "archive_event", kept, known, times, now=now)
         return [a for identity, a in firsts.items() if identity in new]
 
     async def identity(self, tx: Connection, event: HealthEvent) -> Identity:
@@ -127,6 +127,7 @@ async def _insert(
     arrived: dict[Identity, Arrived],
     known: set[Identity],
     times: dict[Identity, int],
+    *,
     now: datetime,
 ) -> set[Identity]:
     # In the order of the key, so that two workers that meet the same identities never wait for each other in a ring.

@@ -3,39 +3,46 @@
 from datetime import UTC, datetime
 
 import asyncpg
+from msgspec import json
 
-from services.scoring.catalogue_files import packaged
-from services.scoring.domain.definitions import Definitions, parse
+from services.scoring import catalogue_files
+from services.scoring.domain.catalogue import Bodies, content_of, parse, version_of
+from services.scoring.domain.definitions import Definitions
 from shared.postgres import named_sql
 from shared.postgres.pool import Connection
 from shared.settings import Shared
 
 SQL = named_sql.load("services.scoring")
+_LOCK_KEY = 0x63617461  # "cata": one process at a time publishes
 
 
 class NoActiveVersion(Exception):
     """Nobody has published a catalogue yet."""
 
 
-async def publish_packaged(settings: Shared) -> str:
-    """Store this release's catalogue as a version and activate it; its version."""
-    connection = await asyncpg.connect(
-        settings.dsn, server_settings={"search_path": settings.search_path("scoring")}
-    )
+async def publish_packaged(settings: Shared, *, only_if_none: bool = False) -> None:
+    """Store this release's catalogue as a version and activate it; `only_if_none` leaves an active one alone."""
+    connection = await asyncpg.connect(settings.dsn, server_settings={"search_path": settings.search_path("scoring")})
     try:
-        return await publish(connection, packaged())
+        if not (only_if_none and await connection.fetchval(SQL["active_version"])):
+            await publish(connection, catalogue_files.load())
     finally:
         await connection.close()
 
 
-async def publish(connection: Connection, body: bytes) -> str:
-    """Store and activate a catalogue. The same content is the same version; activating makes all accounts due."""
-    version = parse(body).version
+async def publish(connection: Connection, bodies: Bodies) -> str:
+    """Store and activate a catalogue; its version. The same content is the same version.
+
+    Raises BadDefinition before anything is stored. An activation makes all accounts due for a look.
+    """
+    parse(bodies)
+    version = version_of(bodies)
     async with connection.transaction():
-        await connection.execute(SQL["definition_add"], version, body)
+        # Two that publish at once must not both find nothing active.
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
+        await connection.execute(SQL["definition_add"], version, content_of(bodies))
         await connection.execute(SQL["definition_deactivate"], version)
-        activated = await connection.execute(SQL["definition_activate"], version)
-        if activated != "UPDATE 0":
+        if await connection.execute(SQL["definition_activate"], version) != "UPDATE 0":
             await connection.execute(SQL["all_due"], datetime.now(UTC))
     return version
 
@@ -53,5 +60,6 @@ class Active:
             raise NoActiveVersion("no catalogue is active: run `bellwether migrate`")
         if self._definitions is not None and self._definitions.version == version:
             return self._definitions, False
-        self._definitions = parse(await connection.fetchval(SQL["definition_body"], version))
+        body = await connection.fetchval(SQL["definition_body"], version)
+        self._definitions = parse(json.decode(body))
         return self._definitions, True

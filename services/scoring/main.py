@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from services.scoring.api import accounts, answers, health, trace
 from services.scoring.api.context import Context
 from services.scoring.api.lag import LogEnds
+from services.scoring.definitions_store import publish_packaged
 from services.scoring.settings import Settings
 from services.scoring.worker import Scoring
 from shared.clock import Clock
@@ -76,9 +77,10 @@ async def run_worker() -> None:
     """health.events -> state, score, health.changes, until stopped."""
     settings, shared = Settings(), Shared()
 
-    def make_work(pool: Pool, partitions: int) -> Scoring:
-        return Scoring(pool, shared.topic(HEALTH_CHANGES.name), partitions, settings.cached_accounts_max)
+    def make_work(pool: Pool) -> Scoring:
+        return Scoring(pool, shared.topic(HEALTH_CHANGES.name), settings.remembered_accounts_max)
 
+    await publish_packaged(shared, only_if_none=True)
     probes = Address(settings.probe_host, settings.probe_port)
     await run_loop(shared, SERVICE, HEALTH_EVENTS.name, probes, make_work)
 

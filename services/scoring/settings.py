@@ -11,5 +11,5 @@ class Settings(BaseSettings):
 
     probe_port: int = Field(default=0, ge=0, le=65535)  # 0: the worker serves no probes
     probe_host: str = "127.0.0.1"  # containers set 0.0.0.0, so that their orchestrator may ask
-    cached_accounts_max: int = Field(default=20_000, ge=1)  # about 10 KB each, 200 MB at most
+    remembered_accounts_max: int = Field(default=20_000, ge=1)  # about 10 KB each, 200 MB at most
     connections_max: int = Field(default=8, ge=2)  # of the API; Postgres' default allows 100 in all

@@ -18,7 +18,7 @@ SCOPES: tuple[Scope, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`scope` None: open to everybody. `statuses` are the ones of this route; 401, 403, 503 may come from each with a scope."""
+    """`scope` None: open to everybody. `statuses` are this route's own; with a scope, 401, 403 and 503 come on top."""
 
     method: str
     path: str

@@ -46,7 +46,11 @@ HEALTH_EVENTS = Topic(
     "health.events", "account", EVENTS_RETENTION_MS, "day of time + hash of source and id", "every accepted event"
 )
 HEALTH_CHANGES = Topic(
-    "health.changes", "account", CHANGES_RETENTION_MS, "account + version", "every snapshot, each account at least daily"
+    "health.changes",
+    "account",
+    CHANGES_RETENTION_MS,
+    "account + version",
+    "every snapshot, each account at least daily",
 )
 OUTREACH_EVENTS = Topic(
     "outreach.events", "account", CHANGES_RETENTION_MS, "outreach id", "outreach triggered, escalated, resolved"

@@ -110,7 +110,9 @@ class Keyring:
         return Principal(row["name"], frozenset(row["scopes"]), row["expires_at"])
 
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="bw_<prefix>_<secret>", description="made by `bellwether keys create`")
+_bearer = HTTPBearer(
+    auto_error=False, bearerFormat="bw_<prefix>_<secret>", description="made by `bellwether keys create`"
+)
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:

@@ -11,7 +11,9 @@ from shared.http.problem import ProblemBody
 _REF = "#/components/schemas/{name}"
 
 
-def answer(struct: type[Struct], example: Any, description: str = "OK", media_type: str = "application/json") -> dict[str, Any]:
+def answer(
+    struct: type[Struct], example: Any, description: str = "OK", media_type: str = "application/json"
+) -> dict[str, Any]:
     """One entry of a route's `responses=`: the struct's schema by reference, with an example."""
     content = {"schema": {"$ref": _REF.format(name=struct.__name__)}, "example": example}
     return {"description": description, "content": {media_type: content}}
@@ -24,19 +26,21 @@ def add_schemas(app: FastAPI, structs: Sequence[type[Struct]]) -> None:
     plain = FastAPI.openapi
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = plain(app)
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            _, components = json.schema_components(sorted(known, key=lambda s: s.__name__), ref_template=_REF)
-            schemas.update(components)
-            schemas["ProblemBody"] = ProblemBody.model_json_schema()
-            # FastAPI's own shape of a 422 is never sent: every error is a problem.
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
-            for operations in document["paths"].values():
-                for operation in operations.values():
-                    _only_problems(operation["responses"])
-        return app.openapi_schema
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        document = plain(app)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        _, components = json.schema_components(sorted(known, key=lambda s: s.__name__), ref_template=_REF)
+        schemas.update(components)
+        schemas["ProblemBody"] = ProblemBody.model_json_schema()
+        # FastAPI's own shape of a 422 is never sent: every error is a problem.
+        for never_sent in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(never_sent, None)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                _only_problems(operation["responses"])
+        app.openapi_schema = document
+        return document
 
     app.openapi = openapi  # type: ignore[method-assign]
 

@@ -23,6 +23,7 @@ def decode_cursor(cursor: str, *types: Any) -> tuple[Any, ...]:
     """The values back, checked. Raises Unprocessable for a cursor that we did not make."""
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(raw, type=tuple[types])
+        found = msgspec.json.decode(raw, type=list[Any])
+        return tuple(msgspec.convert(value, wanted) for value, wanted in zip(found, types, strict=True))
     except (ValueError, msgspec.MsgspecError) as error:
         raise Unprocessable(f"cursor {cursor[:80]!r} is not one of ours", reason="cursor_invalid") from error

@@ -15,6 +15,7 @@ from shared.telemetry import REGISTRY
 # Each check returns None when all is well, else one sentence that says what is missing.
 Check = Callable[[], Awaitable[str | None]]
 
+
 class Address(NamedTuple):
     """Where probes are served."""
 
@@ -39,7 +40,9 @@ def add_probes(app: FastAPI, checks: dict[str, Check]) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["operations"], summary="Can it do its work?", responses={503: {"description": "not ready"}})
+    @app.get(
+        "/readyz", tags=["operations"], summary="Can it do its work?", responses={503: {"description": "not ready"}}
+    )
     async def readyz() -> JSONResponse:
         found = dict(zip(checks, await asyncio.gather(*map(_outcome, checks.values())), strict=True))
         missing = {name: sentence for name, sentence in found.items() if sentence is not None}

@@ -42,7 +42,9 @@ def service_app(title: str, mounts: Sequence[Mount], *, description: str = "") -
 
 def serve(create_app: Callable[[], FastAPI], host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    uvicorn.run(create_app, factory=True, host=host, port=port, log_config=None, timeout_graceful_shutdown=SHUTDOWN_SECONDS)
+    uvicorn.run(
+        create_app, factory=True, host=host, port=port, log_config=None, timeout_graceful_shutdown=SHUTDOWN_SECONDS
+    )
 
 
 def main(service: str, create_app: Callable[[], FastAPI], run_worker: Callable[[], Awaitable[None]]) -> None:
@@ -74,8 +76,8 @@ def exits_named(service: str) -> Iterator[None]:
     except ValidationError as error:
         for found in error.errors():
             name = ".".join(str(part) for part in found["loc"])
-            print(f"{service}: setting {error.title}.{name}: {found['msg']}, got {found.get('input')!r}", file=sys.stderr)
+            sys.stderr.write(f"{service}: setting {name}: {found['msg']}, got {found.get('input')!r}\n")
         sys.exit(os.EX_CONFIG)
     except LogChanged as error:
-        print(f"{service}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{service}: {error}\n")
         sys.exit(os.EX_DATAERR)

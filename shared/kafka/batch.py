@@ -12,6 +12,7 @@ from shared.postgres.pool import Connection
 N = TypeVar("N")  # what archive found new
 R = TypeVar("R")  # what was read
 
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Records and looks of the partitions that this transaction has claimed.
@@ -46,7 +47,9 @@ class Message:
 class Work(Protocol[N, R]):
     """A service's part of a batch. Nothing in here commits, and nothing may be remembered past a call of `forget`."""
 
-    async def due(self, connection: Connection, partitions: Sequence[int], now: datetime) -> Mapping[int, Sequence[str]]:
+    async def due(
+        self, connection: Connection, partitions: Sequence[int], now: datetime
+    ) -> Mapping[int, Sequence[str]]:
         """Accounts whose look is due, at most as many as one batch should carry."""
         ...
 

@@ -1,4 +1,4 @@
-"""Kafka delivers the mail, Postgres stamps the book: a batch counts only if it moves the position from where it began."""
+"""Kafka delivers the mail, Postgres stamps the book: a batch counts only if the book is at the page where it began."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

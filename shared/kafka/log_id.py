@@ -23,6 +23,7 @@ from aiokafka.protocol.types import (
 )
 
 _UNKNOWN_TOPIC = 3
+_NO_SIDE_EFFECTS = (False, False)  # make no topic, list no rights
 
 
 class TopicGone(Exception):
@@ -108,7 +109,7 @@ class _MetadataRequest(Request[_MetadataRequestStruct]):
 
     def build(self, request_struct_class: type[_MetadataRequestStruct]) -> _MetadataRequestStruct:
         no_id = UUID(int=0)
-        return request_struct_class([(no_id, self._topic, {})], False, False, {})
+        return request_struct_class([(no_id, self._topic, {})], *_NO_SIDE_EFFECTS, {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ class Assignment(ConsumerRebalanceListener):
     def __init__(self) -> None:
         self.generation = 0
 
-    async def on_partitions_revoked(self, revoked: Any) -> None:
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - the interface names it
         self.generation += 1
 
-    async def on_partitions_assigned(self, assigned: Any) -> None:
+    async def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002 - the interface names it
         self.generation += 1
 
 
@@ -168,8 +168,8 @@ class Loop(Generic[N, R]):
         log = await self.log_identity.of(self.topic)
         if (log.log_id, log.partitions) != (self._log.log_id, self._log.partitions):
             raise LogChanged(
-                f"{self.topic} was made anew while being read: {self._log.log_id} with {self._log.partitions} partitions "
-                f"became {log.log_id} with {log.partitions}. "
+                f"{self.topic} was made anew while being read: "
+                f"{self._log.log_id} with {self._log.partitions} partitions became {log.log_id} with {log.partitions}. "
                 f"To read the new log from its start: bellwether positions adopt {self.service} {self.topic}"
             )
 

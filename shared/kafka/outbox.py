@@ -77,7 +77,7 @@ class Outbox:
         sent: list[Awaitable[RecordMetadata]] = []
         with contextlib.suppress(KafkaError):  # what was sent before the failure may still be acknowledged
             for _, m in rows:
-                sent.append(await self._producer.send(m.topic, m.value, m.key, m.target, headers=HEADERS))  # noqa: PERF401
+                sent.append(await self._producer.send(m.topic, m.value, m.key, m.target, headers=HEADERS))
         outcomes = await asyncio.gather(*sent, return_exceptions=True)
         done = next((at for at, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)), len(outcomes))
         self._acknowledged.extend(number for number, _ in rows[:done])

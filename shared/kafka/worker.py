@@ -37,21 +37,21 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
 
 
 async def run_loop(
-    settings: Shared, service: str, topic: str, probes: Address, make_work: Callable[[Pool, int], Work[N, R]]
+    settings: Shared, service: str, topic: str, probes: Address, make_work: Callable[[Pool], Work[N, R]]
 ) -> None:
-    """The whole life of a worker process of `service` on `topic`. `make_work` gets the pool and the partition count."""
+    """The whole life of a worker process of `service` on `topic`. `make_work` gets the pool."""
     topic = settings.topic(topic)
     configure_logging(f"{service}-worker")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
         checks: dict[str, Check] = {}
         await stack.enter_async_context(serve_probes(probes, checks))
-        pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
+        pool: Pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
         client = AIOKafkaClient(bootstrap_servers=settings.kafka)
         await client.bootstrap()
         stack.push_async_callback(client.close)
         identity = LogIdentity(client)
-        log = await identity.of(topic)
+        await identity.of(topic)  # a missing topic ends the process here, by name
         reader, writer = consumer(settings.kafka, settings.group(service)), producer(settings.kafka)
         for kafka in (writer, reader):
             await kafka.start()
@@ -64,7 +64,7 @@ async def run_loop(
             outbox=Outbox(writer),
             log_identity=identity,
             clock=Clock(pool),
-            work=make_work(pool, log.partitions),
+            work=make_work(pool),
         )
         checks |= {"postgres": postgres_check(pool), "kafka": kafka_check(identity, topic)}
         await loop.run(stopping)

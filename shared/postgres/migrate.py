@@ -39,7 +39,7 @@ def downgrade(dsn: str, prefix: str, revision: str) -> None:
 def _under_lock(dsn: str, prefix: str, action: Callable[[Config], None]) -> None:
     engine = synchronous_engine(dsn)
     try:
-        # The lock has a connection of its own in autocommit: on Alembic's it would open a transaction Alembic does not know.
+        # A connection of its own, in autocommit: on Alembic's the lock would open a transaction it does not know.
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
             guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
             try:

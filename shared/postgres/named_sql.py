@@ -1,8 +1,8 @@
 """Statements live in `queries.sql`, each under its name and one sentence of purpose.
 
-    -- name: claim
-    -- Moves the position of every partition of the batch, or of fewer if somebody else has moved on.
-    WITH ...
+-- name: claim
+-- Moves the position of every partition of the batch, or of fewer if somebody else has moved on.
+WITH ...
 """
 
 import re

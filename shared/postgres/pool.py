@@ -4,6 +4,8 @@ statement < idle in transaction < Kafka session: a worker that hangs loses its t
 partitions away, so its successor never waits for it longer than the hand-over itself.
 """
 
+from typing import TypeAlias
+
 import asyncpg
 
 from shared.settings import Shared
@@ -13,8 +15,8 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000  # a stopped process lets go of its claim
 LOCK_TIMEOUT_MS = 3_000  # below the statement's, so that the error says what was waited for
 CONNECT_TIMEOUT_SECONDS = 5.0
 
-Connection = asyncpg.Connection
-Pool = asyncpg.Pool
+Connection: TypeAlias = asyncpg.Connection
+Pool: TypeAlias = asyncpg.Pool
 
 # What a lost server looks like from here: the caller drops its caches, reconnects, reads its position again.
 CONNECTION_ERRORS: tuple[type[BaseException], ...] = (

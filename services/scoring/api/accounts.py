@@ -40,6 +40,7 @@ _SORTS: dict[str, tuple[Any, Any]] = {
 )
 async def list_accounts(
     scoring: Scoring,
+    *,
     band: Annotated[list[str] | None, Query(description="green, yellow, red, unknown; repeat for more")] = None,
     segment: Annotated[str | None, Query(max_length=64)] = None,
     lifecycle: Annotated[str | None, Query(max_length=64)] = None,

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Response
 
 from services.scoring.api import examples
-from services.scoring.api.answers import HistoryPage, health
 from services.scoring.api.answers import Health as HealthAnswer
+from services.scoring.api.answers import HistoryPage, health
 from services.scoring.api.context import Scoring
 from services.scoring.api.position import AtLeast, PositionNotReached, Prefer, wait_for
 from shared.contracts.health import decode_snapshot
@@ -43,7 +43,7 @@ class AccountUnknown(NotFound):
 async def account_health(
     scoring: Scoring, account: Account, at_least: AtLeast = None, prefer: Prefer = None
 ) -> Response:
-    """The last snapshot: `contributions` sum to `score`, `deltas` to its change, `freshness` says how old each source is."""
+    """The last snapshot. `contributions` sum to `score`, `deltas` to its change; `freshness` is per source."""
     await wait_for(scoring.pool, scoring.topic, at_least, prefer)
     row = await scoring.pool.fetchrow(SQL["one_health"], account)
     if row is None:

@@ -21,7 +21,10 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """`subscription.started`, `.changed`, `.renewed`, `.cancelled`. `effective_at` says from when it counts, and may lie ahead."""
+    """`subscription.started`, `.changed`, `.renewed`, `.cancelled`.
+
+    `effective_at` says from when it counts, and may lie ahead.
+    """
 
     subscription: Key
     state: Maybe[Code] = UNSET

@@ -1,13 +1,13 @@
 """Field types that all event types share: absent means unchanged, null clears."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, UnsetType
 
 from shared.contracts.envelope import UtcDatetime
 
 T = TypeVar("T")
-Maybe = T | None | UnsetType
+Maybe: TypeAlias = T | UnsetType | None
 
 Key = Annotated[str, Meta(min_length=1, max_length=128, description="the producer's own id of a record or person")]
 Code = Annotated[str, Meta(min_length=1, max_length=64, description="an open list: unknown codes are accepted")]

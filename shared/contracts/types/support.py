@@ -10,7 +10,10 @@ EscalationLevel = Annotated[int, Meta(ge=0, le=3)]
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """`ticket.opened`, `.updated`, `.replied`, `.escalated`, `.solved`, `.reopened`, `.closed`: what changed, the rest stays."""
+    """`ticket.opened`, `.updated`, `.replied`, `.escalated`, `.solved`, `.reopened`, `.closed`.
+
+    It carries what changed; the rest stays.
+    """
 
     ticket: Key
     kind: Maybe[Code] = UNSET

@@ -1,0 +1,215 @@
+"""Scoring's part of the claimed batch: health.events -> archive, state, score, health.changes."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+from aiokafka import ConsumerRecord
+from msgspec import json
+
+from services.scoring import said, store
+from services.scoring.archive import Archive, Arrived, stream_of
+from services.scoring.definitions_store import Active
+from services.scoring.domain.definitions import Definitions
+from services.scoring.domain.fold import fold
+from services.scoring.domain.instants import us_of
+from services.scoring.domain.notables import notables
+from services.scoring.domain.record import State, merge
+from services.scoring.domain.snapshot import build
+from services.scoring.looks import Looks
+from services.scoring.metrics import APPLIED, DUPLICATES, EVENT_TO_SCORE, SNAPSHOTS, UNREADABLE
+from services.scoring.remembered import Remembered
+from services.scoring.said import Decision
+from services.scoring.store import Freshness
+from shared.contracts.catalogue import TYPES
+from shared.contracts.envelope import HealthEvent, decode
+from shared.contracts.health import Snapshot, changed
+from shared.kafka.batch import Batch, Message
+from shared.postgres.pool import Connection, Pool
+from shared.telemetry import logger
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Novel:
+    """What archive found new, by account in the order of arrival; `accounts` also has those that are only looked at."""
+
+    definitions: Definitions
+    events: Mapping[str, Sequence[HealthEvent]]
+    accounts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An account after the batch: what we know, and what we would say about it now."""
+
+    known: Remembered
+    events: Sequence[HealthEvent]
+    snapshot: Snapshot
+
+
+@dataclass
+class Scoring:
+    """The four callbacks. What is remembered between batches counts because the claim vouches for it."""
+
+    pool: Pool
+    changes_topic: str
+    remembered_max: int
+    _remembered: dict[str, Remembered] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._archive = Archive(self.pool)
+        self._active = Active()
+        self._looks = Looks()
+
+    def forget(self) -> None:
+        """Drop every state."""
+        self._remembered.clear()
+        self._looks.forget()
+
+    async def due(
+        self, connection: Connection, partitions: Sequence[int], now: datetime
+    ) -> Mapping[int, Sequence[str]]:
+        """Whose look is due."""
+        return await self._looks.due(connection, partitions, now)
+
+    async def archive(self, tx: Connection, batch: Batch) -> Novel:
+        """Keep what arrived; what repeats is a duplicate."""
+        definitions, is_new = await self._active.definitions(tx)
+        if is_new:
+            self._remembered.clear()  # other fields may be folded now
+        arrived = [one for p in sorted(batch.records) for one in _read_records(p, batch.records[p])]
+        new = await self._archive.store(tx, arrived, batch.now)
+        await store.raise_watermarks(tx, _newest(arrived))
+        APPLIED.inc(len(new))
+        DUPLICATES.inc(len(arrived) - len(new))
+        events: dict[str, list[HealthEvent]] = defaultdict(list)
+        accounts = {account: p for p, found in batch.looks.items() for account in found}
+        for one in new:
+            events[one.event.account].append(one.event)
+            accounts[one.event.account] = one.partition
+        return Novel(definitions, events, accounts)
+
+    async def fold_and_read(self, tx: Connection, batch: Batch, novel: Novel) -> list[Reading]:
+        """What we know now, and what it means."""
+        await self._remember(tx, batch, novel)
+        overall, by_partition = await store.watermarks(tx)
+        readings = []
+        for account, partition in novel.accounts.items():
+            events = novel.events.get(account, ())
+            known = _folded(novel.definitions, self._remembered[account], events)
+            freshness = overall if partition in batch.caught_up else by_partition.get(partition, {})
+            readings.append(Reading(known, events, _snapshot(novel.definitions, known, events, batch, freshness)))
+        return readings
+
+    async def decide(self, tx: Connection, batch: Batch, reading: Sequence[Reading]) -> list[Message]:
+        """Store what we know; say what is worth saying."""
+        changed_states = [one.known for one in reading if one.events]
+        left = await store.write_states(tx, changed_states)
+        decisions = [said.decide(one.known, one.events, one.snapshot) for one in reading]
+        await store.write_snapshots(tx, [(d.said, d.look_at, d.import_run) for d in decisions if d.said is not None])
+        await store.write_looks(
+            tx,
+            [
+                (one.known.account, d.look_at, d.import_run)
+                for one, d in zip(reading, decisions, strict=True)
+                if d.said is None and (d.look_at, d.import_run) != (one.known.look_at, one.known.import_run)
+            ],
+        )
+        for one, decision in zip(reading, decisions, strict=True):
+            fresh = left.get(one.known.account, one.known.fresh)
+            self._remembered[one.known.account] = _after(one, decision, fresh)
+        self._observe(batch, reading, decisions)
+        return [self._message(decision.said) for decision in decisions if decision.said is not None]
+
+    async def _remember(self, tx: Connection, batch: Batch, novel: Novel) -> None:
+        """Load who is not remembered; of who is only looked at, read the past scores again, as days may have passed."""
+        version = us_of(batch.now)
+        missing = {account: p for account, p in novel.accounts.items() if account not in self._remembered}
+        looked_at = [a for a in novel.accounts if a not in missing and a not in novel.events]
+        for account, past in (await store.load_past(tx, looked_at, version)).items():
+            self._remembered[account] = replace(self._remembered[account], past=past)
+        for account in list(self._remembered)[: max(0, len(self._remembered) + len(missing) - self.remembered_max)]:
+            if account not in novel.accounts:
+                del self._remembered[account]
+        if missing:
+            self._remembered |= await store.load(tx, missing, version)
+
+    def _message(self, snapshot: Snapshot) -> Message:
+        body = json.encode(changed(snapshot))
+        return Message(snapshot.partition, self.changes_topic, snapshot.partition, snapshot.account.encode(), body)
+
+    def _observe(self, batch: Batch, readings: Sequence[Reading], decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            if decision.said is not None:
+                SNAPSHOTS.labels(decision.said.cause).inc()
+        for one in readings:
+            for event in one.events:
+                EVENT_TO_SCORE.observe(max(0.0, (batch.now - event.receivedat).total_seconds()))
+
+
+def _read_records(partition: int, records: Sequence[ConsumerRecord]) -> Iterator[Arrived]:
+    """Only ingest writes this topic; what is no event of its is named by where it stands, and stays there."""
+    for record in records:
+        try:
+            event = decode(record.value)
+            known = event.type in TYPES
+        except (msgspec.MsgspecError, TypeError) as error:
+            known, reason = False, str(error)
+        else:
+            reason = f"type {event.type!r} is not known"
+        if known:
+            yield Arrived(partition, record.offset, event, record.value)
+        else:
+            UNREADABLE.inc()
+            _log.error("record_unreadable", partition=partition, offset=record.offset, reason=reason)
+
+
+def _newest(arrived: Sequence[Arrived]) -> dict[tuple[int, str], tuple[datetime, int]]:
+    newest: dict[tuple[int, str], tuple[datetime, int]] = {}
+    for one in arrived:
+        at = one.partition, stream_of(one.event)
+        time, events = newest.get(at, (one.event.time, 0))
+        newest[at] = max(time, one.event.time), events + 1
+    return newest
+
+
+def _folded(definitions: Definitions, known: Remembered, events: Sequence[HealthEvent]) -> Remembered:
+    if not events:
+        return known
+    delta = fold(definitions, events)
+    return replace(
+        known,
+        state=merge(known.state, delta),
+        fresh=merge(known.fresh, delta),
+        touched=known.touched | {event.type for event in events},
+    )
+
+
+def _snapshot(
+    definitions: Definitions, known: Remembered, events: Sequence[HealthEvent], batch: Batch, freshness: Freshness
+) -> Snapshot:
+    snapshot = build(
+        definitions,
+        known.state,
+        batch.now,
+        freshness,
+        known.said,
+        account=known.account,
+        partition=known.partition,
+        next_offset=batch.next_offsets[known.partition],
+        touched=known.touched,
+        notables=notables(definitions, (event for event in events if event.importrun is None)),
+        history=known.past,
+    )
+    return msgspec.structs.replace(snapshot, quiet=said.quiet(known, events, snapshot.model))
+
+
+def _after(one: Reading, decision: Decision, fresh: State) -> Remembered:
+    after = replace(one.known, fresh=fresh, look_at=decision.look_at, import_run=decision.import_run)
+    if decision.said is None:
+        return after
+    return replace(after, said=decision.said, touched=frozenset())

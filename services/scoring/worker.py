@@ -155,17 +155,17 @@ def _read_records(partition: int, records: Sequence[ConsumerRecord]) -> Iterator
     """Only ingest writes this topic; what is no event of its is named by where it stands, and stays there."""
     for record in records:
         try:
-            event = decode(record.value)
-            known = event.type in TYPES
-        except (msgspec.MsgspecError, TypeError) as error:
-            known, reason = False, str(error)
-        else:
-            reason = f"type {event.type!r} is not known"
-        if known:
-            yield Arrived(partition, record.offset, event, record.value)
-        else:
+            yield Arrived(partition, record.offset, _event_of(record), record.value)
+        except (msgspec.MsgspecError, TypeError, KeyError) as error:
             UNREADABLE.inc()
-            _log.error("record_unreadable", partition=partition, offset=record.offset, reason=reason)
+            _log.error("record_unreadable", partition=partition, offset=record.offset, reason=str(error))
+
+
+def _event_of(record: ConsumerRecord) -> HealthEvent:
+    event = decode(record.value)
+    if event.type not in TYPES:
+        raise KeyError(f"type {event.type!r} is not known")
+    return event
 
 
 def _newest(arrived: Sequence[Arrived]) -> dict[tuple[int, str], tuple[datetime, int]]:

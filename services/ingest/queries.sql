@@ -42,12 +42,12 @@ UPDATE aside SET state = $2, settled_at = $3, settled_by = $4 WHERE id = ANY($1:
 
 -- name: open_by_ids
 -- The open ones among these rows, held until the replay has ended.
-SELECT id, topic, payload, actor, received_at FROM aside
+SELECT id, topic, reason, expected, payload, actor, received_at FROM aside
 WHERE id = ANY($1::bigint[]) AND state = 'open' ORDER BY id FOR UPDATE;
 
 -- name: open_by_reason
 -- The next open rows with this reason, held until the replay has ended.
-SELECT id, topic, payload, actor, received_at FROM aside
+SELECT id, topic, reason, expected, payload, actor, received_at FROM aside
 WHERE reason = $1 AND id > $2 AND state = 'open' ORDER BY id LIMIT $3 FOR UPDATE;
 
 -- name: states_of

@@ -6,6 +6,7 @@ from typing import Any, Self
 from msgspec import Raw, Struct
 
 from services.ingest.domain.identity import Alias
+from services.ingest.domain.quoting import as_json
 from services.ingest.domain.reasons import Reason
 from shared.contracts.catalogue import EventType
 
@@ -26,7 +27,8 @@ class Attributes(Struct, frozen=True, kw_only=True):
 
         def text(name: str) -> str | None:
             value = document.get(name) if isinstance(document, dict) else None
-            return value[:TEXT_LENGTH_MAX] if isinstance(value, str) else None
+            # Python's own reader lets half a surrogate pair pass, which no database takes.
+            return value[:TEXT_LENGTH_MAX].encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
         return cls(id=text("id"), source=text("source"), type=text("type"))
 
@@ -79,3 +81,14 @@ class Valid(Struct, frozen=True, kw_only=True):
     @property
     def attributes(self) -> Attributes:
         return Attributes(id=self.id, source=self.source, type=self.type.name, time=self.time)
+
+
+def unmatched(valid: Valid, alias: Alias) -> Refused:
+    """The reason under which an event waits until its alias is bound."""
+    return Refused(
+        reason=Reason.UNKNOWN_ALIAS,
+        pointer="/subject",
+        expected="an alias that identity.linked has bound to an account",
+        value=as_json(str(alias)),
+        attributes=valid.attributes,
+    )

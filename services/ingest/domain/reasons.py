@@ -108,3 +108,6 @@ class Reason(StrEnum):
         "A fault of ours met this event.",
         "Report it; replay the event after an update.",
     )
+
+
+BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}

@@ -16,7 +16,6 @@ PR_SET_KEEPCAPS = 8
 PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
-# access(2) ignores an ordinary user's capabilities unless this is set, and PostgreSQL asks access(2) for its own files.
 SECBIT_NO_SETUID_FIXUP = 1 << 2
 
 
@@ -37,9 +36,9 @@ def become(uid: int, gid: int) -> None:
             code = ctypes.get_errno()
             raise OSError(code, f"{what}: {os.strerror(code)}")
 
-    libc.prctl(
-        PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0
-    )  # refused in some containers: only private installs need it
+    # access(2) ignores an ordinary user's capabilities without this, and initdb asks it about its own files: refused in
+    # some containers, and needed only where the installation itself is private, so a refusal is no failure.
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     must(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
     os.setgroups([])
     os.setresgid(gid, gid, gid)

@@ -55,7 +55,7 @@ class Jar:
 def read_lock(path: Path = LOCK) -> list[Jar]:
     """The rows `group:artifact:version sha256`."""
     rows = (line.split() for line in path.read_text("utf-8").splitlines() if line.strip())
-    return [Jar(*coordinates.split(":"), digest) for coordinates, digest in rows]
+    return [Jar(*row[0].split(":"), row[1]) for row in rows]
 
 
 def default_cache() -> Path:

@@ -21,7 +21,7 @@ from services.cli.embedded.processes import Program, bare_environment, marker
 NAME = "kafka"
 VERSION = "4.3.1"
 ANSWER_SECONDS = 2.0
-STOP_SECONDS = 8.0
+STOP_SECONDS = 5.5  # as PostgreSQL
 API_VERSIONS = 18  # the one request a broker answers at any version of the protocol
 
 

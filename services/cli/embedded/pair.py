@@ -76,6 +76,10 @@ class Pair:
             self._lock = None
 
     @property
+    def is_started(self) -> bool:
+        return self._supervisor is not None
+
+    @property
     def supervisor(self) -> Supervisor:
         """For more children beside the two servers. Only between `start` and `stop`."""
         assert self._supervisor is not None, "the pair is not started"
@@ -110,16 +114,16 @@ class Pair:
     def _with_ports(self, folder: Folder, box: Box) -> Box:
         chosen = msgspec.structs.replace(
             box,
-            kafka_port=_port(self._wanted[kafka.NAME], box.kafka_port, box, kafka.NAME),
-            controller_port=_port(0, box.controller_port, box, kafka.NAME),
-            postgres_port=_port(self._wanted[postgres.NAME], box.postgres_port, box, postgres.NAME),
+            kafka_port=choose_port(self._wanted[kafka.NAME], box.kafka_port, box, kafka.NAME),
+            controller_port=choose_port(0, box.controller_port, box, kafka.NAME),
+            postgres_port=choose_port(self._wanted[postgres.NAME], box.postgres_port, box, postgres.NAME),
         )
         if chosen != box:
             save(folder, chosen)
         return chosen
 
 
-def _port(wanted: int, remembered: int, box: Box, name: str) -> int:
+def choose_port(wanted: int, remembered: int, box: Box, name: str) -> int:
     """The wanted port; else the remembered one unless a stranger has it; else a free one."""
     if wanted:
         return wanted

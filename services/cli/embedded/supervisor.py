@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from services.cli.embedded.child import Child
 from services.cli.embedded.folder import CannotStart, Folder
@@ -47,6 +47,12 @@ class Supervisor:
         self._watches |= {watch.child.name: watch for watch in watches}
         with ThreadPoolExecutor(len(watches)) as pool:
             outcomes = [pool.submit(watch.start) for watch in watches]
+            try:
+                wait(outcomes)
+            except BaseException:  # Ctrl-C: the pool would wait for starts that may take minutes
+                for watch in watches:
+                    watch.give_up()
+                raise
         for outcome in outcomes:
             outcome.result()
 
@@ -87,6 +93,10 @@ class _Watch:
             self._wait_until_ready(self.running, program)
         self._thread.start()
 
+    def give_up(self) -> None:
+        """Let a start that is under way end without its result."""
+        self._stop.set()
+
     def stop(self) -> None:
         self._stop.set()
         self._end()
@@ -125,6 +135,8 @@ class _Watch:
         while not self.child.is_ready():
             if running.wait(READY_POLL_SECONDS):
                 raise CannotStart(f"{self.child.name} {running.exit} at its start:\n{log_tail(program.log)}")
+            if self._stop.is_set():
+                raise CannotStart(f"{self.child.name} was stopped while it started")
             if time.monotonic() > deadline:
                 raise CannotStart(f"{self.child.name} was not ready after {self.child.ready_seconds:.0f} s")
 

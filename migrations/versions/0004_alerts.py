@@ -16,7 +16,8 @@ CREATE TABLE {schema}.view (
     message   bytea    NOT NULL,
     PRIMARY KEY (partition, account)
 ) WITH (fillfactor = 80);
--- When an account must be looked at though nothing arrives: `clock` is '' for the wall's time, else the stream whose newest time must have passed `at`.
+-- When an account must be looked at though nothing arrives: `clock` is '' for the wall's time, else the stream whose
+-- newest time must have passed `at`.
 CREATE TABLE {schema}.look (
     partition smallint    NOT NULL,
     account   text        NOT NULL,

@@ -10,19 +10,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.alerts.domain.gates import Gate, gate_for
-from services.alerts.domain.ids import alert_id
+from services.alerts.domain.ids import alert_id, outreach_id
 from services.alerts.domain.rules import Rule
 from services.alerts.domain.transitions import Event, after
 from shared.conditions.compile import FALSE, TRUE, UNKNOWN
 from shared.contracts.health import Cause, Quiet
-from shared.contracts.outreach import AlertState
+from shared.contracts.outreach import AlertState, Priority
 
 Tells = Literal["triggered", "resolved"]
 
 
 class Alert(Struct, frozen=True, kw_only=True):
-    """`since`: when it came into its state. `n`: which opening of (account, rule, key). `told_at`: last triggered message.
+    """One opening of a rule about an account, or about one record of it: the n-th of (account, rule, key).
 
+    since: when it came into its state. told_at: when its last triggered message was decided.
     quiet: it opened in a quiet snapshot, so nobody is told, neither of it nor of its end.
     """
 
@@ -36,6 +37,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     state: AlertState
     since: datetime
     opened_at: datetime
+    priority: Priority
+    owner: str
     cause: Cause
     words: str
     triggered_by: tuple[str, ...] = ()
@@ -58,6 +61,11 @@ class Change(Struct, frozen=True, kw_only=True):
     at: datetime
     tells: Tells | None = None
 
+    @property
+    def message(self) -> str | None:
+        """The id of the message it is; None where nobody is told."""
+        return outreach_id(self.alert, self.number) if self.tells else None
+
 
 class Found(Struct, frozen=True, kw_only=True):
     """What evaluation says of one (account, rule, key).
@@ -71,6 +79,15 @@ class Found(Struct, frozen=True, kw_only=True):
     words: str = ""
     triggered_by: tuple[str, ...] = ()
     quiet: Quiet | None = None
+
+
+class Subject(Struct, frozen=True):
+    """Whom it is about, and who would get the work."""
+
+    partition: int
+    account: str
+    key: str
+    owner: str
 
 
 class Past(Struct, frozen=True):
@@ -88,30 +105,40 @@ def moved(alert: Alert, event: Event, *, why: str, actor: str, at: datetime, tel
     state = after(alert.state, event)
     number = alert.last_change + 1
     change = Change(
-        alert=alert.id, number=number, event=event, before=alert.state, after=state, why=why, actor=actor, at=at, tells=tells
+        alert=alert.id,
+        number=number,
+        event=event,
+        before=alert.state,
+        after=state,
+        why=why,
+        actor=actor,
+        at=at,
+        tells=tells,
     )
     told_at = at if tells == "triggered" else alert.told_at
     since = alert.since if state == alert.state else at
     return replace(alert, state=state, since=since, last_change=number, told_at=told_at), (change,)
 
 
-def opened(rule: Rule, account: str, partition: int, key: str, found: Found, past: Past, now: datetime) -> Moves | None:
+def opened(rule: Rule, subject: Subject, found: Found, past: Past, now: datetime) -> Moves | None:
     """A new alert if `found` opens one. What is over already opens nothing."""
     if found.holds != TRUE or found.clears == TRUE:
         return None
     event: Event = "held" if rule.lasts else "triggered"
     n = past.openings + 1
     alert = Alert(
-        id=alert_id(account, rule.id, key, n),
-        partition=partition,
-        account=account,
+        id=alert_id(subject.account, rule.id, subject.key, n),
+        partition=subject.partition,
+        account=subject.account,
         rule=rule.id,
         rule_version=rule.version,
-        key=key,
+        key=subject.key,
         n=n,
         state=after(None, event),
         since=now,
         opened_at=now,
+        priority=rule.priority,
+        owner=subject.owner,
         cause=found.cause,
         words=found.words,
         triggered_by=found.triggered_by,
@@ -146,6 +173,10 @@ def advanced(rule: Rule, alert: Alert, found: Found, past: Past, now: datetime) 
     if alert.state == "pending" and found.holds == TRUE and now >= alert.since + rule.lasts:
         firing, changes = moved(alert, "lasted", why=found.words, actor=rule.actor, at=now)
         return _told_or_gated(firing, changes[0], rule, past.told_at, now)
+    if rule.ends_with_case and alert.quiet is not None and found.holds == TRUE and found.quiet is None:
+        return moved(
+            replace(alert, quiet=None), "quiet_ended", why=found.words, actor=rule.actor, at=now, tells="triggered"
+        )
     if alert.state == "firing" and alert.gate is not None and alert.gate.is_over(now):
         return _gate_ended(rule, alert, alert.gate, past, now)
     return alert, ()
@@ -166,7 +197,14 @@ def _gate_ended(rule: Rule, alert: Alert, gate: Gate, past: Past, now: datetime)
     following = gate_for(None, rule.cooldown, told_at, now, rule.actor) if alert.quiet is None else None
     tells: Tells | None = "triggered" if following is None and alert.quiet is None else None
     open_again = replace(alert, gate=following)
-    return moved(open_again, "gate_ended", why=f"{gate.kind} until {gate.until:%Y-%m-%d %H:%M}", actor=rule.actor, at=now, tells=tells)
+    return moved(
+        open_again,
+        "gate_ended",
+        why=f"{gate.kind} until {gate.until:%Y-%m-%d %H:%M}",
+        actor=rule.actor,
+        at=now,
+        tells=tells,
+    )
 
 
 def opposite(truth: int) -> int:

@@ -1,6 +1,6 @@
 """Work: a case with an owner and a due time, and the steps of its playbook. A case is a machine of its own.
 
-What the alert does does not undo what a person does: an alert that resolves closes its case only while nobody has started it.
+An alert that resolves closes its case only while nobody has started it: what a person does is not undone.
 """
 
 from collections.abc import Sequence

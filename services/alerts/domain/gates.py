@@ -25,7 +25,7 @@ class Gate(Struct, frozen=True, kw_only=True):
 def gate_for(
     snooze: Gate | None, cooldown: timedelta, told_at: datetime | None, now: datetime, actor: str
 ) -> Gate | None:
-    """The first gate that is closed, in this order: a person's snooze, then the rule's cooldown since the last telling."""
+    """The first gate that is closed: a person's snooze, then the rule's cooldown since the last telling."""
     if snooze is not None and not snooze.is_over(now):
         return snooze
     if told_at is not None and now < told_at + cooldown:

@@ -12,6 +12,7 @@ Event = Literal[
     "started",  # somebody took the case
     "snoozed",  # somebody asked for quiet until an instant
     "gate_ended",  # what kept people from being told is over
+    "quiet_ended",  # it happened again, this time live, to an alert that had opened quietly
     "overdue",  # the due time passed with the case open
     "done",  # the case closed with an outcome
     "declined",  # the case closed with a reason against acting
@@ -26,6 +27,7 @@ TRANSITIONS: dict[tuple[AlertState | None, Event], AlertState] = {
     ("firing", "started"): "firing",
     ("firing", "snoozed"): "firing",
     ("firing", "gate_ended"): "firing",
+    ("firing", "quiet_ended"): "firing",
     ("firing", "overdue"): "firing",
     ("firing", "done"): "firing",
     ("firing", "declined"): "firing",

@@ -1,4 +1,4 @@
-"""What a snapshot may speak of, as the alerts service understands it: for the linter, for ages, for better and worse."""
+"""What a snapshot may speak of, as alerts understands it: for the linter, for ages, for better and worse."""
 
 from collections.abc import Mapping
 from typing import Any, cast, get_args
@@ -45,12 +45,16 @@ def parse_known(file: str, written: object) -> Known:
     """Raises BadDefinition naming file, entry and remedy."""
     entries = Entries(file, written)
     instants: dict[str, str | None] = entries.take("instants", {})
-    statuses = {name: Entries(file, status, f"statuses.{name}") for name, status in entries.take("statuses", {}).items()}
+    statuses = {
+        name: Entries(file, status, f"statuses.{name}") for name, status in entries.take("statuses", {}).items()
+    }
     known = Known(
         signals={name: _measure(unit) for name, unit in entries.take("signals", {}).items()},
         streams={name: stream for name, stream in instants.items() if stream},
         instants=frozenset(instants),
-        statuses={name: StatusWords(status.texts("values"), status.flag("ordered")) for name, status in statuses.items()},
+        statuses={
+            name: StatusWords(status.texts("values"), status.flag("ordered")) for name, status in statuses.items()
+        },
         records={kind: _fields(entries, kind, fields) for kind, fields in entries.take("records", {}).items()},
         notables=frozenset(entries.texts("notables")),
     )
@@ -65,5 +69,7 @@ def _measure(unit: str) -> Measure:
 def _fields(entries: Entries, kind: str, fields: Mapping[str, Any]) -> dict[str, FieldType]:
     for name, field_type in fields.items():
         if field_type not in get_args(FieldType):
-            entries.refuse(f"records.{kind}.{name}", f"write one of {', '.join(get_args(FieldType))}, not {field_type!r}")
+            entries.refuse(
+                f"records.{kind}.{name}", f"write one of {', '.join(get_args(FieldType))}, not {field_type!r}"
+            )
     return cast("dict[str, FieldType]", dict(fields))

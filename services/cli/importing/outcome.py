@@ -1,6 +1,6 @@
 """What can become of one row of a file: accepted with its events, duplicate, or refused with a remedy."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,10 @@ class Draft:
     columns: dict[str, str] = field(default_factory=dict, compare=False)
     """Field of `data` -> column it came from, so that a refusal can name the column."""
     account: str = ""
+
+    def about(self, account: str) -> "Draft":
+        """The same event, once it is known which account it is about."""
+        return replace(self, account=account)
 
 
 @dataclass(frozen=True, slots=True)

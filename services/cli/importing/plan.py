@@ -75,7 +75,7 @@ def _checked(outcome: Accepted | Refused, check: Check) -> Accepted | Refused:
         account = check(event)
         if isinstance(account, Refused):
             return replace(account, line=outcome.line)
-        events.append(replace(event, account=account))
+        events.append(event.about(account))
     return replace(outcome, events=tuple(events))
 
 

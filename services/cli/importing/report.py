@@ -54,9 +54,9 @@ class RefusalFile:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("w", encoding="utf-8", newline="")
-            csv.writer(self._file).writerow(COLUMNS)
+            csv.writer(self._file, lineterminator="\n").writerow(COLUMNS)
         row = (outcome.line, outcome.column, outcome.reason, outcome.value, outcome.remedy)
-        csv.writer(self._file).writerow(row)
+        csv.writer(self._file, lineterminator="\n").writerow(row)
 
 
 def summary(reports: Sequence[FileReport]) -> RenderableType:

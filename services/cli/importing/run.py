@@ -115,16 +115,10 @@ def shift_before(before: set[int], *, wanted: bool) -> timedelta | None:
     if not before:
         return None
     if len(before) > 1:
-        raise ImportRefused(
-            f"this source came with different shifts, {sorted(before)} days: give it a new name"
-        )
+        raise ImportRefused(f"this source came with different shifts, {sorted(before)} days: give it a new name")
     days = before.pop()
     if days and not wanted:
-        raise ImportRefused(
-            f"this source came shifted by {days} days: add --shift-to-now, or all counts twice"
-        )
+        raise ImportRefused(f"this source came shifted by {days} days: add --shift-to-now, or all counts twice")
     if wanted and not days:
-        raise ImportRefused(
-            "this source came without a shift: leave --shift-to-now out, or all counts twice"
-        )
+        raise ImportRefused("this source came without a shift: leave --shift-to-now out, or all counts twice")
     return timedelta(days=days)

@@ -1,0 +1,1 @@
+"""The pure core of scoring: events in, state, signals, score, snapshot out. No I/O, no clock."""

@@ -1,0 +1,196 @@
+"""Scoring as a process on real servers: events in health.events, answers in Postgres and health.changes."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from shared.contracts.envelope import HEADERS, HealthEvent, encode
+from shared.contracts.health import Snapshot, decode_change, decode_snapshot
+from shared.contracts.topics import partition_of
+from shared.kafka.clients import asking_consumer
+from tests.pair import World
+from tests.processes import running, until
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def event(account: str, number: int, at: datetime, *, kind: str = "usage.feature_used", **data: object) -> HealthEvent:
+    """A distinct event per account and number."""
+    return HealthEvent(
+        id=f"{account}-{number}",
+        source="//test",
+        type=kind,
+        subject=account,
+        time=at,
+        account=account,
+        receivedat=at,
+        actor="key:test",
+        data=data or {"feature": f"f{number % 3}", "user": f"u{number % 5}"},
+    )
+
+
+async def send(world: World, events: Sequence[HealthEvent]) -> None:
+    """Produce as ingest does."""
+    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        for one in events:
+            partition = partition_of(one.account, world.partitions)
+            await producer.send(
+                world.topic("health.events"), encode(one), one.account.encode(), partition, headers=HEADERS
+            )
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+@pytest.fixture
+async def scoring(world: World) -> AsyncIterator[asyncpg.Connection]:
+    connection = await world.connect("scoring")
+    yield connection
+    await connection.close()
+
+
+async def archived(connection: asyncpg.Connection) -> int:
+    """Events that are kept."""
+    count: int = await connection.fetchval("SELECT (SELECT count(*) FROM usage_event) + (SELECT count(*) FROM event)")
+    return count
+
+
+async def snapshot_of(connection: asyncpg.Connection, account: str) -> Snapshot | None:
+    """What was said last."""
+    body = await connection.fetchval("SELECT snapshot FROM published WHERE account = $1", account)
+    return None if body is None else decode_snapshot(body)
+
+
+async def test_events_become_a_score_and_the_score_a_message(world: World, scoring: asyncpg.Connection) -> None:
+    async with running(world, "scoring"):
+        await send(world, [event("acme", n, NOW - timedelta(days=n)) for n in range(20)])
+
+        async def said() -> bool:
+            snapshot = await snapshot_of(scoring, "acme")
+            return snapshot is not None and await archived(scoring) == 20
+
+        await until(said, "a snapshot of acme")
+    snapshot = await snapshot_of(scoring, "acme")
+    assert snapshot is not None
+    assert snapshot.signals["active_days_28d"] == 20
+    assert snapshot.score is not None
+    assert round(sum(c.points for c in snapshot.contributions), 3) == snapshot.score
+    reader = asking_consumer(world.bootstrap)
+    reader.subscribe([world.topic("health.changes")])
+    await reader.start()
+    try:
+        await reader.seek_to_beginning()
+        polled = await reader.getmany(timeout_ms=5_000)
+    finally:
+        await reader.stop()
+    messages = [decode_change(record.value) for records in polled.values() for record in records]
+    assert max(messages, key=lambda m: m.version).version >= snapshot.version
+    assert {m.account for m in messages} == {"acme"}
+
+
+async def test_the_same_event_twice_is_counted_once_and_its_row_says_so(
+    world: World, scoring: asyncpg.Connection
+) -> None:
+    events = [event("acme", n, NOW) for n in range(3)]
+    async with running(world, "scoring"):
+        await send(world, [*events, events[0]])
+        await send(world, [events[0], event("acme", 99, NOW)])
+
+        async def all_there() -> bool:
+            return await archived(scoring) == 4
+
+        await until(all_there, "four events")
+    rows = await scoring.fetch("SELECT seen FROM usage_event ORDER BY seen DESC")
+    assert [row["seen"] for row in rows] == [3, 1, 1, 1]
+
+
+async def test_live_usage_and_the_import_of_the_same_event_count_once(
+    world: World, scoring: asyncpg.Connection
+) -> None:
+    live = event("acme", 1, NOW)
+    imported = HealthEvent(**{f: getattr(live, f) for f in live.__struct_fields__} | {"importrun": "run"})
+    async with running(world, "scoring"):
+        await send(world, [live])
+        await send(world, [imported, event("acme", 2, NOW)])
+
+        async def all_there() -> bool:
+            return await archived(scoring) == 2
+
+        await until(all_there, "two events")
+        assert await scoring.fetchval("SELECT max(seen) FROM usage_event") == 2
+        assert await scoring.fetchval("SELECT count(*) FROM event") == 0
+
+
+async def test_a_killed_worker_is_followed_by_one_that_loses_and_doubles_nothing(
+    world: World, scoring: asyncpg.Connection
+) -> None:
+    first = [event(f"a{n % 7}", n, NOW - timedelta(hours=n % 90)) for n in range(400)]
+    second = [event(f"a{n % 7}", n, NOW - timedelta(hours=n % 90)) for n in range(400, 600)]
+    async with running(world, "scoring") as killed:
+        await send(world, first)
+
+        async def begun() -> bool:
+            return await archived(scoring) > 0
+
+        await until(begun, "a first batch")
+        killed.kill()
+    async with running(world, "scoring"):
+        await send(world, [*second, *first[:50]])
+
+        async def all_there() -> bool:
+            return await archived(scoring) == 600
+
+        await until(all_there, "600 events")
+        counted = [await snapshot_of(scoring, f"a{n}") for n in range(7)]
+        assert all(snapshot is not None for snapshot in counted)
+
+
+async def test_an_import_is_quiet_until_it_has_ended(world: World, scoring: asyncpg.Connection) -> None:
+    imported = [
+        HealthEvent(**{f: getattr(e, f) for f in e.__struct_fields__} | {"importrun": "r1"})
+        for e in (event("acme", n, NOW - timedelta(days=n)) for n in range(10))
+    ]
+    async with running(world, "scoring"):
+        await send(world, imported)
+
+        async def begun() -> bool:
+            snapshot = await snapshot_of(scoring, "acme")
+            return snapshot is not None and snapshot.quiet == "import"
+
+        await until(begun, "a quiet snapshot")
+        await send(world, [event("acme", 1000, NOW, kind="import.ended", run="r1")])
+
+        async def ended() -> bool:
+            return await scoring.fetchval("SELECT import_run FROM published WHERE account = 'acme'") is None
+
+        await until(ended, "the end of the import")
+        await send(world, [event("acme", 2000 + n, NOW) for n in range(30)])
+
+        async def loud() -> bool:
+            snapshot = await snapshot_of(scoring, "acme")
+            return snapshot is not None and snapshot.quiet is None
+
+        await until(loud, "a snapshot that is not quiet")
+
+
+async def test_an_account_is_looked_at_though_nothing_comes(world: World, scoring: asyncpg.Connection) -> None:
+    async with running(world, "scoring"):
+        await send(world, [event("acme", n, NOW) for n in range(5)])
+
+        async def said() -> bool:
+            return await snapshot_of(scoring, "acme") is not None
+
+        await until(said, "a snapshot")
+        before = await snapshot_of(scoring, "acme")
+        await scoring.execute("UPDATE clock SET offset_by = '25 hours'")
+
+        async def said_again() -> bool:
+            now = await snapshot_of(scoring, "acme")
+            return before is not None and now is not None and now.as_of - before.as_of > timedelta(hours=24)
+
+        await until(said_again, "the daily snapshot")

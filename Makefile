@@ -46,12 +46,12 @@ check: $(DEV) ## everything that reads the code without running it
 
 .PHONY: test
 test: $(DEV) ## all tests, on a real Kafka and a real Postgres; TESTS=path picks some
-	@$(BIN)/python -m pytest -m "not data" $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/data $(TESTS) $(ARGS)
 
 .PHONY: test-data
 test-data: $(DEV) ## checks on third-party data, DATA=folder
 	@if [ ! -d "$(DATA)" ]; then echo "no folder $(DATA): say where the data is with DATA=folder" >&2; exit 2; fi
-	@BELLWETHER_TEST_DATA="$$(cd "$(DATA)" && pwd)" $(BIN)/python -m pytest -m data tests/data $(ARGS)
+	@BELLWETHER_TEST_DATA="$$(cd "$(DATA)" && pwd)" $(BIN)/python -m pytest tests/data $(ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: $(RUNTIME) ## a minute of figures from this machine, beside what its disk and broker can do at best

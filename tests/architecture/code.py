@@ -6,12 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("services", "shared", "migrations")
-# What .gitignore leaves out, and git itself.
-NOT_OURS = {"__pycache__", "node_modules", "data", "build", "dist"}
+# What .gitignore leaves out, and hidden folders but CI's.
+NOT_OURS = {"__pycache__", "node_modules", "build", "dist"}
+DATA = ROOT / "data"
 
 
 def files(*folders: str, suffix: str = "") -> Iterator[Path]:
-    """Every file under the folders, or of the whole project, in a fixed order. `tests/data` is ours."""
+    """Every file under the folders, or of the whole project, in a fixed order."""
     for folder in folders or (".",):
         yield from _under(ROOT / folder, suffix)
 
@@ -20,8 +21,8 @@ def _under(folder: Path, suffix: str) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             hidden = path.name.startswith(".") and path.name != ".ci"
-            is_ours = path.name not in NOT_OURS or path.parent.name == "tests"
-            if is_ours and not hidden and not path.name.endswith(".egg-info"):
+            is_ours = path.name not in NOT_OURS and not path.name.endswith(".egg-info") and path != DATA
+            if is_ours and not hidden:
                 yield from _under(path, suffix)
         elif path.name.endswith(suffix):
             yield path

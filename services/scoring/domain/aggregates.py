@@ -3,22 +3,21 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 
 from services.scoring.domain import days
-from services.scoring.domain.entries import OverEntry
-from services.scoring.domain.instants import DAY_US, datetime_of, day_of, us_of
-from services.scoring.domain.kinds import RecordKind, UnknownName, is_time, view
+from services.scoring.domain.entries import FieldEntry, OverEntry
+from services.scoring.domain.instants import DAY_US, day_of
+from services.scoring.domain.kinds import RecordKind, UnknownName, is_time, said, time_in
 from services.scoring.domain.known import Known
-from services.scoring.domain.record import Fields
-from shared.conditions.columns import one
-from shared.conditions.compile import compile_
+from services.scoring.domain.record import Fields, Value
+from services.scoring.domain.truth import Row, compile_row
 from shared.conditions.grammar import parse
 from shared.conditions.terms import Age, Condition, Field, Missing, Until, walk
 
 Kinds = Mapping[str, RecordKind]
 Keyed = list[tuple[str, Fields]]
 Select = Callable[[Known], Keyed | None]
+Passing = Callable[[Keyed, Known], Keyed]
 
 
 def compile_number(entry: OverEntry, stream: str, kinds: Kinds) -> Callable[[Known], float | None]:
@@ -30,13 +29,15 @@ def compile_number(entry: OverEntry, stream: str, kinds: Kinds) -> Callable[[Kno
     if same:
         kind.field(same)
 
+    entry_of = kind.fields[of]
+
     def read(known: Known) -> float | None:
         end_us = known.ends_us.get(stream, known.now_us)
-        found = select(known) or []
-        if same and len({view(kind, fields, (same,), known.now_us)[same] for _, fields in found}) > 1:
+        found = [fields for _, fields in select(known) or ()]
+        if same and len({said(kind.fields[same], fields.get(same), known.now_us) for fields in found}) > 1:
             return None
-        values = [view(kind, fields, (of,), known.now_us)[of] for _, fields in found]
-        numbers = [number for value in values if (number := _measured(value, end_us)) is not None]
+        values = [_measured(entry_of, fields.get(of), known.now_us, end_us) for fields in found]
+        numbers = [value for value in values if value is not None]
         return float(reduce(numbers)) if numbers else None
 
     return read
@@ -51,8 +52,8 @@ def compile_time(entry: OverEntry, stream: str, kinds: Kinds) -> Callable[[Known
     reduce = min if entry.take == "min" else max
 
     def read(known: Known) -> int | None:
-        values = [view(kind, fields, (of,), known.now_us)[of] for _, fields in select(known) or ()]
-        times = [us_of(value) for value in values if isinstance(value, datetime)]
+        values = [time_in(kind.fields[of], fields.get(of), known.now_us) for _, fields in select(known) or ()]
+        times = [value for value in values if value is not None]
         return reduce(times) if times else None
 
     return read
@@ -90,33 +91,40 @@ def compile_over(entry: OverEntry, stream: str, kinds: Kinds) -> Select:
     return select
 
 
-Passing = Callable[[Keyed, Known], Keyed]
-
-
-def compile_where(kind: RecordKind, written: Mapping[str, object] | None) -> Passing:
-    """Those records of which a condition is true; what is unknown does not pass."""
+def compile_where(kind: RecordKind, written: object) -> Passing:
+    """Those records of which a condition is true; what is unknown does not pass. None written: all of them."""
     if written is None:
         return lambda records, _: records
     condition = parse(written)
     names = _names_in(condition)
     for name in names:
         kind.field(name)
-    holds = compile_(condition)
+    times = tuple(name for name in names if is_time(kind.fields[name]))
+    others = tuple(name for name in names if name not in times)
+    holds = compile_row(condition)
 
     def passing(records: Keyed, known: Known) -> Keyed:
-        if not records:
-            return []
-        views = [view(kind, fields, names, known.now_us) for _, fields in records]
-        columns = one(datetime_of(known.now_us)).for_records(views, record_ends(kind, names, known.ends_us))
-        return [record for record, truth in zip(records, holds(columns), strict=True) if truth == 1]
+        now_us, ends_us = known.now_us, _ends(kind, times, known.ends_us)
+        return [
+            record
+            for record in records
+            if holds(
+                Row(
+                    now_us,
+                    instants={name: time_in(kind.fields[name], record[1].get(name), now_us) for name in times},
+                    ends_us=ends_us,
+                    fields={name: said(kind.fields[name], record[1].get(name), now_us) for name in others},
+                )
+            )
+        ]
 
     return passing
 
 
-def record_ends(kind: RecordKind, names: Sequence[str], ends_us: Mapping[str, int]) -> dict[str, datetime]:
+def _ends(kind: RecordKind, names: Sequence[str], ends_us: Mapping[str, int]) -> dict[str, int]:
     """Per field the end of its stream: where several feed it, the one that is known furthest."""
     ends = {name: [ends_us[stream] for stream in kind.streams[name] if stream in ends_us] for name in names}
-    return {name: datetime_of(max(of)) for name, of in ends.items() if of}
+    return {name: max(of) for name, of in ends.items() if of}
 
 
 def _names_in(condition: Condition) -> tuple[str, ...]:
@@ -153,11 +161,12 @@ def _active(value: object, end_day: int, window_days: int) -> bool | None:
     return days.any_in(value, end_day, window_days) if isinstance(value, days.Days) else False
 
 
-def _measured(value: object, end_us: int) -> float | None:
+def _measured(entry: FieldEntry, value: Value | None, now_us: int, end_us: int) -> float | None:
     """A number as it is; of a time its age in whole days."""
-    if isinstance(value, datetime):
-        return float(max(end_us - us_of(value), 0) // DAY_US)
-    return as_number(value)
+    if is_time(entry):
+        at = time_in(entry, value, now_us)
+        return None if at is None else float(max(end_us - at, 0) // DAY_US)
+    return as_number(said(entry, value, now_us))
 
 
 def as_number(value: object) -> float | None:
@@ -172,5 +181,3 @@ _REDUCE: dict[str, Callable[[list[float]], float]] = {
     "min": min,
     "max": max,
 }
-
-

@@ -1,4 +1,4 @@
-"""From the YAML bodies of a catalogue to `Definitions`. A version is the hash of the content: same YAML, same version."""
+"""From the YAML bodies of a catalogue to `Definitions`. A version is a hash: the same YAML is the same version."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ from services.scoring.domain.entries import (
 from services.scoring.domain.feeds import KindFeed, filter_of, reader
 from services.scoring.domain.kinds import RecordKind, UnknownName, compile_kind, matching, type_of
 from services.scoring.domain.model import Model, compile_factor, compile_model
+from services.scoring.domain.truth import compile_row
 from services.scoring.domain.windows import compile_instant, compile_signal
-from shared.conditions.compile import compile_
 from shared.conditions.grammar import parse as parse_condition
 from shared.conditions.lint import Measure, Vocabulary, lint
-from shared.conditions.terms import By, Change, Condition, Status, walk
+from shared.conditions.terms import Age, By, Change, Condition, Status, Until, walk
 from shared.conditions.terms import Signal as SignalTest
 from shared.contracts.catalogue import TYPES
 
@@ -136,14 +136,15 @@ class _Compiler:
             statuses=self._statuses(),
             models=models,
             reasons=tuple(
-                Reason(entry.reason, compile_(placed.run(parse_condition, entry.when)), entry.words)
+                Reason(entry.reason, compile_row(placed.run(parse_condition, entry.when)), entry.words)
                 for placed, entry in self._of(ReasonEntry)
             ),
             notables=self._notables(),
             shown=tuple(
                 Shown(kind, tuple(shown.fields), placed.run(compile_where, kind, shown.where))
                 for placed, entry in self._of(RecordEntry)
-                if (shown := entry.show) and (kind := placed.run(_with_fields, kinds[entry.record], shown.fields))
+                if (shown := entry.show)
+                for kind in [placed.run(_with_fields, kinds[entry.record], shown.fields)]
             ),
             profile=profile_entry,
             arr_passing=profile.run(_arr_passing, kinds, profile_entry),
@@ -159,7 +160,9 @@ class _Compiler:
                 yield placed, placed.entry
 
     def _signals(self, kinds: Mapping[str, RecordKind]) -> tuple[Signal, ...]:
-        instants = {entry.instant: placed.run(compile_instant, entry, kinds)[1] for placed, entry in self._of(InstantEntry)}
+        instants = {
+            entry.instant: placed.run(compile_instant, entry, kinds)[1] for placed, entry in self._of(InstantEntry)
+        }
         needs = {entry.signal: _derived_from(entry) for _, entry in self._of(SignalEntry)}
         done: dict[str, Signal] = {}
         for name in self._in_order("signal", needs, known=instants):
@@ -188,7 +191,7 @@ class _Compiler:
             assert isinstance(entry, StatusEntry)
             needs_score = any(_needs_score(condition) for condition in conditions[name])
             needs_score |= any(done[other].needs_score for other in needs[name] if other in done)
-            values = tuple((v.id, compile_(parse_condition(v.when)) if v.when else None) for v in entry.values)
+            values = tuple((v.id, compile_row(parse_condition(v.when)) if v.when else None) for v in entry.values)
             done[name] = StatusRule(name, values, entry.memory, needs_score)
         return tuple(done.values())
 
@@ -266,7 +269,7 @@ def _conditions(entry: Entry) -> list[Any]:
 
 
 def _before_score(vocabulary: Vocabulary, statuses: Iterable[StatusRule]) -> Vocabulary:
-    """What caps and the choice of a model may test: neither the score nor anything that follows from it or remembers."""
+    """What caps and the choice of a model may test: neither the score nor what follows from it or remembers."""
     early = {status.name for status in statuses if not status.needs_score and not status.has_memory}
     return msgspec.structs.replace(
         vocabulary,
@@ -277,7 +280,15 @@ def _before_score(vocabulary: Vocabulary, statuses: Iterable[StatusRule]) -> Voc
 
 
 def _derived_from(entry: SignalEntry) -> list[str]:
-    lists = (entry.ratio, entry.difference, entry.add, entry.share, entry.days_since, entry.days_until, entry.days_between)
+    lists = (
+        entry.ratio,
+        entry.difference,
+        entry.add,
+        entry.share,
+        entry.days_since,
+        entry.days_until,
+        entry.days_between,
+    )
     return [entry.scaled.of] if entry.scaled else next((found for found in lists if found is not None), [])
 
 
@@ -309,7 +320,7 @@ def _feeds(kinds: Iterable[RecordKind]) -> dict[str, tuple[KindFeed, ...]]:
 def _moved_by(
     models: Iterable[Model], signals: Iterable[Signal], instants: Iterable[Instant]
 ) -> dict[str, frozenset[str]]:
-    types = {found.name: found.types for found in (*instants, *signals)}
+    types = {instant.name: instant.types for instant in instants} | {signal.name: signal.types for signal in signals}
     found: dict[str, set[str]] = {}
     for model in models:
         names = [(factor.id, {factor.signal}) for factor in model.factors]
@@ -322,7 +333,7 @@ def _moved_by(
 
 
 def _read_by(condition: Condition) -> set[str]:
-    return {getattr(test, "instant", None) or getattr(test, "name", "") for _, test in walk(condition)}
+    return {test.instant if isinstance(test, Age | Until) else test.name for _, test in walk(condition)}
 
 
 def _with_fields(kind: RecordKind, names: Iterable[str]) -> RecordKind:

@@ -15,6 +15,7 @@ from services.scoring.domain.model import THOUSANDTHS, Model
 from services.scoring.domain.score import Scored, score
 from shared.contracts.health import Cause, Contribution, Delta
 
+Parts = Mapping[str, int]  # thousandths by factor and cap
 CAUSES: tuple[Cause, ...] = ("behaviour", "time", "data", "profile", "model")
 
 
@@ -26,39 +27,41 @@ class Inputs:
     caps: Sequence[bool | None]
 
 
-def evaluate(inputs: Inputs, model: Model) -> Scored:
-    """The score of one account."""
-    caps = np.array([[cap is True for cap in inputs.caps]], dtype=np.bool_)
-    return score(np.array([inputs.values], dtype=np.float64), model, caps)
+def evaluate(rows: Sequence[Inputs], model: Model) -> Scored:
+    """The scores of several inputs at once: one call costs little more for four rows than for one."""
+    caps = np.array([[cap is True for cap in row.caps] for row in rows], dtype=np.bool_)
+    return score(np.array([row.values for row in rows], dtype=np.float64), model, caps)
 
 
-def parts_of(scored: Scored, model: Model) -> dict[str, int]:
-    """Thousandths by factor and cap of one account."""
+def parts_of(scored: Scored, row: int, model: Model) -> Parts:
+    """Thousandths by factor and cap of one row."""
     names = [factor.id for factor in model.factors] + [cap.id for cap in model.caps]
-    return {name: int(part) for name, part in zip(names, scored.contributions[0], strict=True)}
+    return dict(zip(names, scored.contributions[row].tolist(), strict=True))
+
+
+def half_way(before: Inputs, now: Inputs) -> Inputs:
+    """The old values, less what is missing now, plus what was missing then."""
+    values = [new if old is None or new is None else old for old, new in zip(before.values, now.values, strict=True)]
+    caps = [new if old is None or new is None else old for old, new in zip(before.caps, now.caps, strict=True)]
+    return Inputs(values, caps)
 
 
 def deltas(
     published: Sequence[Contribution],
-    before: Inputs,
-    now: Inputs,
-    model: Model,
+    steps: tuple[Parts, Parts, Parts],
     *,
     touched: Collection[str],
     model_cause: Cause = "model",
 ) -> list[Delta]:
-    """The change from the published contributions to what `now` scores, by factor and cause, without zeros.
+    """The change from the published contributions, by factor and cause, without zeros; it sums to the change exactly.
 
-    before: the old values in the order of the new model. touched: ids of factors and caps that an event moved.
+    steps: what the new model makes of the old values, of those half way, and of the new ones. touched: ids of factors
+    and caps that an event moved.
     """
-    steps: list[tuple[Mapping[str, int], Cause | None]] = [
-        (parts_of(evaluate(before, model), model), model_cause),
-        (parts_of(evaluate(_with_missingness(before, now), model), model), "data"),
-        (parts_of(evaluate(now, model), model), None),
-    ]
-    last: Mapping[str, int] = {part.factor: thousandths(part.points) for part in published}
+    causes: tuple[Cause | None, ...] = (model_cause, "data", None)
+    last: Parts = {part.factor: thousandths(part.points) for part in published}
     found: dict[tuple[str, Cause], int] = {}
-    for parts, cause in steps:
+    for parts, cause in zip(steps, causes, strict=True):
         for name in {**last, **parts}:
             because: Cause = cause or ("behaviour" if name in touched else "time")
             found[name, because] = found.get((name, because), 0) + parts.get(name, 0) - last.get(name, 0)
@@ -70,17 +73,12 @@ def main_cause(found: Sequence[Delta], otherwise: Cause) -> Cause:
     """The cause that moved most points, in either direction; of equals the first of the five."""
     if not found:
         return otherwise
-    weights = {cause: sum(abs(thousandths(delta.points)) for delta in found if delta.cause == cause) for cause in CAUSES}
+    weights = {
+        cause: sum(abs(thousandths(delta.points)) for delta in found if delta.cause == cause) for cause in CAUSES
+    }
     return max(CAUSES, key=lambda cause: weights[cause])
 
 
 def thousandths(points: float) -> int:
     """Points as shown, back to whole thousandths."""
     return round(points * THOUSANDTHS)
-
-
-def _with_missingness(before: Inputs, now: Inputs) -> Inputs:
-    """The old values, less what is missing now, plus what was missing then."""
-    values = [new if old is None or new is None else old for old, new in zip(before.values, now.values, strict=True)]
-    caps = [new if old is None or new is None else old for old, new in zip(before.caps, now.caps, strict=True)]
-    return Inputs(values, caps)

@@ -48,7 +48,10 @@ def put_in(previous: Snapshot, model: Model, caps: Sequence[bool | None] | None)
     """
     known = _by_id(previous)
     said = [known[cap.id].missing is False if cap.id in known else False for cap in model.caps]
-    gone = [None if cap.id in known and known[cap.id].missing else truth for cap, truth in zip(model.caps, said, strict=True)]
+    gone = [
+        None if cap.id in known and known[cap.id].missing else truth
+        for cap, truth in zip(model.caps, said, strict=True)
+    ]
     return Inputs([previous.signals.get(factor.signal) for factor in model.factors], gone if caps is None else caps)
 
 

@@ -14,7 +14,7 @@ _MASK = (1 << BITS) - 1
 
 
 class Days(Struct, frozen=True, array_like=True, tag=2):
-    """Bit i of `days` is the day `newest - i`, bit i of `weeks` the week of `newest` less i. `first` is the first day ever."""
+    """Bit i of `days` is the day `newest - i`, of `weeks` the week of `newest` less i. `first`: the first day ever."""
 
     newest: int
     days: int

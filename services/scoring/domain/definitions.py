@@ -1,4 +1,4 @@
-"""The catalogue, compiled: what the fold, the reading, the score and the snapshot are told to do. `catalogue` makes it."""
+"""The catalogue, compiled: what fold, reading, score and snapshot are told to do. `catalogue` makes it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from services.scoring.domain.feeds import KindFeed, Passes, Read
 from services.scoring.domain.kinds import RecordKind
 from services.scoring.domain.known import Known
 from services.scoring.domain.model import Model
-from shared.conditions.compile import Evaluate
+from services.scoring.domain.truth import Holds
 from shared.conditions.lint import Vocabulary
 
 
@@ -38,7 +38,7 @@ class StatusRule:
     """`values`: (value, condition or None) in order; the first that holds wins. `needs_score`: read after the band."""
 
     name: str
-    values: tuple[tuple[str, Evaluate | None], ...]
+    values: tuple[tuple[str, Holds | None], ...]
     has_memory: bool
     needs_score: bool
 
@@ -48,7 +48,7 @@ class Reason:
     """A named risk."""
 
     code: str
-    holds: Evaluate
+    holds: Holds
     words: str
 
 

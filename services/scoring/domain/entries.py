@@ -1,4 +1,4 @@
-"""The shapes of the catalogue's YAML entries. What may stand in them is checked by msgspec, what it means by `definitions`."""
+"""The shapes of the catalogue's YAML entries: msgspec checks what may stand in them, `catalogue` what it means."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An unknown key is a mistake, never ignored."""
 
 
-class ValueEntry(_Entry):
+class ValueEntry(_Entry, frozen=True, kw_only=True):
     """A value out of an event: of `path` if the event has it, else by the type's verb, else `const`, else none.
 
     `kind` says what it is and how it is kept: an instant as microseconds, cents as whole hundredths; what is something
@@ -29,7 +29,7 @@ class ValueEntry(_Entry):
     to: float | None = None
 
 
-class AmountEntry(_Entry):
+class AmountEntry(_Entry, frozen=True, kw_only=True):
     """What a sum adds: the number at `path` times `times`, rounded to a whole; without one, `otherwise`.
 
     `each`: what it adds per event that has the number, whatever it is.
@@ -41,7 +41,7 @@ class AmountEntry(_Entry):
     otherwise: int | None = field(name="else", default=None)
 
 
-class FieldEntry(_Entry):
+class FieldEntry(_Entry, frozen=True, kw_only=True):
     """One field of a record: its merge, the event types that feed it (default: all of its kind), what it takes."""
 
     merge: Literal["sum", "span", "days", "dated"]
@@ -57,21 +57,21 @@ class FieldEntry(_Entry):
     show: Literal["first", "last"] = "last"
 
 
-class FeedEntry(_Entry):
+class FeedEntry(_Entry, frozen=True, kw_only=True):
     """Which event types feed a kind, and the path of the key in their data. Without a key: the account itself."""
 
     types: list[str] = field(name="from")
     key: str | None = None
 
 
-class ShowEntry(_Entry):
+class ShowEntry(_Entry, frozen=True, kw_only=True):
     """Which records of a kind a snapshot carries, and which of their fields."""
 
     fields: list[str]
     where: ConditionYaml | None = None
 
 
-class RecordEntry(_Entry):
+class RecordEntry(_Entry, frozen=True, kw_only=True):
     """`record:` a kind."""
 
     record: str
@@ -81,8 +81,8 @@ class RecordEntry(_Entry):
     show: ShowEntry | None = None
 
 
-class WindowEntry(_Entry):
-    """A field over `days` days, the last of them `ago` days before the end. `whole`: missing while history is shorter."""
+class WindowEntry(_Entry, frozen=True, kw_only=True):
+    """A field over `days` days, the last one `ago` days before the end. `whole`: missing while history is shorter."""
 
     field: str
     days: int
@@ -90,7 +90,7 @@ class WindowEntry(_Entry):
     whole: bool = False
 
 
-class LevelEntry(_Entry):
+class LevelEntry(_Entry, frozen=True, kw_only=True):
     """Active days of a sum, decayed. Missing for the first `history_days` after the first of them."""
 
     field: str
@@ -98,7 +98,7 @@ class LevelEntry(_Entry):
     history_days: int = 0
 
 
-class OverEntry(_Entry):
+class OverEntry(_Entry, frozen=True, kw_only=True):
     """An aggregate over the records of a kind: those that pass `where`, and were active in a window.
 
     `same`: a field that must agree among them, such as a currency; else the aggregate is missing.
@@ -112,21 +112,21 @@ class OverEntry(_Entry):
     active: WindowEntry | None = None
 
 
-class LatestEntry(_Entry):
+class LatestEntry(_Entry, frozen=True, kw_only=True):
     """The number an account's dated field has now; missing once it is older than `valid_days`."""
 
     field: str
     valid_days: int | None = None
 
 
-class ScaledEntry(_Entry):
+class ScaledEntry(_Entry, frozen=True, kw_only=True):
     """Another signal in another unit."""
 
     of: str
     by: float
 
 
-class SignalEntry(_Entry):
+class SignalEntry(_Entry, frozen=True, kw_only=True):
     """`signal:` a number. Exactly one of the keys from `total` on says how it is read.
 
     `stream`: whose newest time ends its window; while it is not attached the signal is missing. Derived ones have none.
@@ -157,7 +157,7 @@ class SignalEntry(_Entry):
     scaled: ScaledEntry | None = None
 
 
-class InstantEntry(_Entry):
+class InstantEntry(_Entry, frozen=True, kw_only=True):
     """`instant:` a time: the first or last of a span, the value of a dated field, the least or greatest of records."""
 
     instant: str
@@ -169,7 +169,7 @@ class InstantEntry(_Entry):
     records: OverEntry | None = None
 
 
-class FactorEntry(_Entry):
+class FactorEntry(_Entry, frozen=True, kw_only=True):
     """`factor:` points for a signal: straight lines between the knots [value, points 0..100], flat beyond the ends."""
 
     factor: str
@@ -182,7 +182,7 @@ class FactorEntry(_Entry):
     missing: str
 
 
-class CapEntry(_Entry):
+class CapEntry(_Entry, frozen=True, kw_only=True):
     """The score is at most `at` while `when` holds."""
 
     cap: str
@@ -192,14 +192,14 @@ class CapEntry(_Entry):
     words: str
 
 
-class EdgesEntry(_Entry):
+class EdgesEntry(_Entry, frozen=True, kw_only=True):
     """A band is entered at `enter` points and left below `leave`."""
 
     enter: float
     leave: float
 
 
-class BandsEntry(_Entry):
+class BandsEntry(_Entry, frozen=True, kw_only=True):
     """`dwell`: how long a band has lasted before it may improve; it worsens at once."""
 
     green: EdgesEntry
@@ -207,7 +207,7 @@ class BandsEntry(_Entry):
     dwell: str = "0s"
 
 
-class ModelEntry(_Entry):
+class ModelEntry(_Entry, frozen=True, kw_only=True):
     """`model:` which factors, weighted by dimension; the first model whose `when` holds scores an account."""
 
     model: str
@@ -221,15 +221,15 @@ class ModelEntry(_Entry):
     when: ConditionYaml | None = None
 
 
-class StatusValueEntry(_Entry):
+class StatusValueEntry(_Entry, frozen=True, kw_only=True):
     """One value; without `when` it is what remains."""
 
     id: str
     when: ConditionYaml | None = None
 
 
-class StatusEntry(_Entry):
-    """`status:` the first value whose condition holds. Without memory it depends on now alone, and may choose a model."""
+class StatusEntry(_Entry, frozen=True, kw_only=True):
+    """`status:` the first value whose condition holds. Without memory it depends on now alone; it may choose a model."""
 
     status: str
     source: list[str]
@@ -237,7 +237,7 @@ class StatusEntry(_Entry):
     memory: bool = False
 
 
-class ReasonEntry(_Entry):
+class ReasonEntry(_Entry, frozen=True, kw_only=True):
     """`reason:` a named risk, on while `when` holds."""
 
     reason: str
@@ -246,7 +246,7 @@ class ReasonEntry(_Entry):
     words: str
 
 
-class NotableEntry(_Entry):
+class NotableEntry(_Entry, frozen=True, kw_only=True):
     """`notable:` an event type that is worth telling one by one. `carry`: which of its fields may leave the house."""
 
     notable: str
@@ -256,7 +256,7 @@ class NotableEntry(_Entry):
     carry: list[str] = []
 
 
-class ProfileEntry(_Entry):
+class ProfileEntry(_Entry, frozen=True, kw_only=True):
     """`profile:` where an account's last sign of life (a span), name, owner and ARR are read."""
 
     profile: str

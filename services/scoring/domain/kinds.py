@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from services.scoring.domain import dated, sum
-from services.scoring.domain.entries import FieldEntry, RecordEntry, ValueEntry
+from services.scoring.domain.days import Days
+from services.scoring.domain.entries import FieldEntry, RecordEntry, Scalar, ValueEntry
 from services.scoring.domain.feeds import KindFeed, field_feed, reader
 from services.scoring.domain.instants import DAY_US, datetime_of
-from services.scoring.domain.record import Fields
+from services.scoring.domain.record import Fields, Value
+from services.scoring.domain.span import Span
 from shared.conditions.lint import FieldType
 from shared.contracts.catalogue import TYPES
 
@@ -68,7 +70,27 @@ def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
 
 def view(kind: RecordKind, fields: Fields, names: Iterable[str], now_us: int) -> dict[str, object]:
     """What the named fields say at an instant: numbers, text, flags, aware datetimes; None where nothing is known."""
-    return {name: _shown(kind.fields[name], fields, name, now_us) for name in names}
+    return {name: _shown(kind.fields[name], fields.get(name), now_us) for name in names}
+
+
+def said(entry: FieldEntry, value: Value | None, now_us: int) -> Scalar:
+    """What a field that says no time says at an instant."""
+    if value is None:
+        return 0 if entry.merge == "sum" else entry.default
+    if isinstance(value, dated.Dated):
+        found = dated.entry_at(value, now_us)
+        return entry.default if found is None else found[3]
+    return sum.total(value) if isinstance(value, sum.Sum) else None
+
+
+def time_in(entry: FieldEntry, value: Value | None, now_us: int) -> int | None:
+    """What a field that says a time says at an instant, in microseconds."""
+    if isinstance(value, Span):
+        return value.first if entry.show == "first" else value.last
+    if isinstance(value, Days):
+        return value.newest * DAY_US
+    found = dated.at(value, now_us) if isinstance(value, dated.Dated) else None
+    return found if isinstance(found, int) else None
 
 
 def is_time(entry: FieldEntry) -> bool:
@@ -89,17 +111,8 @@ def type_of(entry: FieldEntry) -> FieldType:
     return "number" if entry.value.kind == "cents" or entry.value.to is not None else entry.value.kind
 
 
-def _shown(entry: FieldEntry, fields: Fields, name: str, now_us: int) -> object:
-    match fields.get(name):
-        case None:
-            return 0 if entry.merge == "sum" else entry.default
-        case dated.Dated() as value:
-            found = dated.entry_at(value, now_us)
-            said = entry.default if found is None else found[3]
-            return datetime_of(said) if is_time(entry) and isinstance(said, int) else said
-        case sum.Sum() as value:
-            return sum.total(value)
-        case value if entry.merge == "span":
-            return datetime_of(getattr(value, entry.show))
-        case value:
-            return datetime_of(getattr(value, "newest") * DAY_US)
+def _shown(entry: FieldEntry, value: Value | None, now_us: int) -> object:
+    if not is_time(entry):
+        return said(entry, value, now_us)
+    us = time_in(entry, value, now_us)
+    return None if us is None else datetime_of(us)

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.scoring.domain.entries import BandsEntry, CapEntry, FactorEntry, ModelEntry
+from services.scoring.domain.truth import Holds, compile_row
 from shared.conditions.columns import Floats
-from shared.conditions.compile import Evaluate, compile_
 from shared.conditions.durations import duration_us
 from shared.conditions.grammar import parse
 from shared.conditions.terms import Condition
@@ -38,7 +39,7 @@ class Cap:
     id: str
     thousandths: int
     condition: Condition
-    holds: Evaluate
+    holds: Holds
     words: str
 
 
@@ -55,30 +56,28 @@ class Bands:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """`weights[f]` is a factor's share of 1 when nothing is missing. `id` is name@version."""
+    """`id` is name@version. Dimensions weigh 100 together, factors relative to the others of their dimension.
+
+    `dimension_of[f]` is the place of a factor's dimension in `dimension_weights`, `members` (f, d) is 1 there, else 0.
+    """
 
     id: str
     factors: tuple[Factor, ...]
-    dimensions: Mapping[str, int]
+    weights: Floats
+    dimension_weights: Floats
+    dimension_of: NDArray[np.intp]
+    members: Floats
     caps: tuple[Cap, ...]
     bands: Bands
     coverage_min: float
-    when: Evaluate | None
-    when_condition: Condition | None
-
-    @property
-    def weights(self) -> Floats:
-        """What each factor weighs in `coverage`; they sum to 1."""
-        inside = {d: sum(f.weight for f in self.factors if f.dimension == d) for d in self.dimensions}
-        whole = sum(self.dimensions[d] for d, weight in inside.items() if weight)
-        return np.array([self.dimensions[f.dimension] * f.weight / inside[f.dimension] / whole for f in self.factors])
+    when: Holds | None
 
 
 def compile_factor(entry: FactorEntry) -> Factor:
     """Raises ValueError where the curve does not ascend, leaves 0..100, or the weight is not positive."""
     knots = [knot for knot, _ in entry.curve]
     points = [value for _, value in entry.curve]
-    if len(knots) < 2 or any(b <= a for a, b in zip(knots, knots[1:], strict=False)):  # noqa: PLR2004 - a line has two ends
+    if len(knots) < 2 or any(b <= a for a, b in zip(knots, knots[1:], strict=False)):
         raise ValueError(f"curve: its values must ascend, at least two of them; found {knots}")
     if not all(0 <= value <= POINTS_MAX for value in points):
         raise ValueError(f"curve: points lie between 0 and {POINTS_MAX}; found {points}")
@@ -109,15 +108,19 @@ def compile_model(entry: ModelEntry, factors: Mapping[str, Factor]) -> Model:
             f"found {entry.dimensions}" + (f"; {', '.join(homeless)} stands on one side only" if homeless else "")
         )
     when = parse(entry.when) if entry.when else None
+    names = sorted(entry.dimensions)
+    dimension_of = np.array([names.index(factor.dimension) for factor in chosen], dtype=np.intp)
     return Model(
         f"{entry.model}@{entry.version}",
         chosen,
-        dict(entry.dimensions),
+        np.array([factor.weight for factor in chosen], dtype=np.float64),
+        np.array([entry.dimensions[name] for name in names], dtype=np.float64),
+        dimension_of,
+        np.eye(len(names))[dimension_of],
         tuple(_cap(cap) for cap in entry.caps),
         _bands(entry.bands),
         entry.coverage_min,
-        compile_(when) if when else None,
-        when,
+        compile_row(when) if when else None,
     )
 
 
@@ -130,7 +133,7 @@ def band_of(thousandths: int, bands: Bands) -> str:
 
 def _cap(entry: CapEntry) -> Cap:
     condition = parse(entry.when)
-    return Cap(entry.cap, round(entry.at * THOUSANDTHS), condition, compile_(condition), entry.words)
+    return Cap(entry.cap, round(entry.at * THOUSANDTHS), condition, compile_row(condition), entry.words)
 
 
 def _bands(entry: BandsEntry) -> Bands:

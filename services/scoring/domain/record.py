@@ -104,7 +104,9 @@ def _merge_value(name: str, a: Value, b: Value) -> Value:
             return span.merge(a, b)
         case Dated(), Dated():
             return dated.merge(a, b)
-    raise TypeError(f"{name} was {type(a).__name__} and is {type(b).__name__}: a field keeps its merge; name a new field")
+    raise TypeError(
+        f"{name} was {type(a).__name__} and is {type(b).__name__}: a field keeps its merge; name a new field"
+    )
 
 
 def _capped(records: dict[RecordId, Fields], keys_max: int) -> dict[RecordId, Fields]:

@@ -38,13 +38,14 @@ def score(values: Floats, model: Model, caps: Flags | None = None) -> Scored:
     A factor's points are its curve at the value. The weight of what is missing is shared out inside its dimension, and
     across dimensions only where a whole dimension is missing. The lowest cap below the sum takes the difference.
     """
-    missing = np.isnan(values)
+    missing: Flags = np.isnan(values)
     shares, coverage = _shares(~missing, model)
     points = np.column_stack([_curve(factor, values[:, f]) for f, factor in enumerate(model.factors)])
     parts = largest_remainder(np.where(missing, 0.0, points * shares * THOUSANDTHS))
     total = parts.sum(axis=1)
     off, binding = _capped(total, model, caps)
-    return Scored(total + off.sum(axis=1), ~missing.all(axis=1), np.hstack([parts, off]), missing, coverage, binding)
+    known: Flags = ~np.all(missing, axis=1)
+    return Scored(total + off.sum(axis=1), known, np.hstack([parts, off]), missing, coverage, binding)
 
 
 def largest_remainder(exact: Floats) -> Whole:
@@ -62,18 +63,16 @@ def largest_remainder(exact: Floats) -> Whole:
 
 def _shares(present: Flags, model: Model) -> tuple[Floats, Floats]:
     """Each factor's share of 1, and how much of the model's weight is known."""
-    shares = np.zeros(present.shape)
-    across = np.zeros(len(present))
+    inside = present * model.weights
+    found = inside @ model.members  # whole numbers, so exact in any order
+    across = (found > 0) @ model.dimension_weights
+    of = model.dimension_of
+    shares = model.dimension_weights[of] * inside / np.maximum(found, 1.0)[:, of] / np.maximum(across, 1.0)[:, None]
+    whole = model.weights @ model.members
     coverage = np.zeros(len(present))
-    for dimension, weight in model.dimensions.items():
-        columns = [f for f, factor in enumerate(model.factors) if factor.dimension == dimension]
-        weights = np.array([model.factors[f].weight for f in columns], dtype=np.float64)
-        inside = present[:, columns] * weights
-        found = inside.sum(axis=1)
-        shares[:, columns] = weight * inside / np.maximum(found, 1.0)[:, None]
-        across += weight * (found > 0)
-        coverage += weight * found / weights.sum()
-    return shares / np.maximum(across, 1.0)[:, None], coverage / POINTS_MAX
+    for d, weight in enumerate(model.dimension_weights):
+        coverage = coverage + weight * found[:, d] / whole[d]
+    return shares, coverage / POINTS_MAX
 
 
 def _curve(factor: Factor, values: Floats) -> Floats:

@@ -10,11 +10,11 @@ from datetime import datetime
 from services.scoring.domain.definitions import Definitions
 from services.scoring.domain.feeds import CENTS
 from services.scoring.domain.instants import datetime_of, us_of
-from services.scoring.domain.kinds import view
+from services.scoring.domain.kinds import said, view
 from services.scoring.domain.known import Known
 from services.scoring.domain.record import ACCOUNT, State, last_time_us
 from services.scoring.domain.span import Span
-from shared.conditions.columns import Columns, one
+from services.scoring.domain.truth import Row
 from shared.contracts.health import DeclaredRecord, Money
 
 RECORDS_MAX = 200  # a snapshot is a message: what it carries is bounded, what is left out is counted
@@ -23,15 +23,14 @@ RFC_3339_UTC = "+00:00"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Values are missing (None), never neutral. `ends`: per instant, up to where its age may run.
+    """Values are missing (None), never neutral. `records`: newest first, at most RECORDS_MAX, the rest counted.
 
-    `fields`: what the account's own record says. `records`: newest first, at most RECORDS_MAX, the rest counted.
+    `row` is the same for conditions, with hidden signals, the account's own fields, and how far ages may run.
     """
 
     signals: Mapping[str, float | None]
     instants: Mapping[str, datetime | None]
-    ends: Mapping[str, datetime]
-    fields: Mapping[str, object]
+    row: Row
     records: list[DeclaredRecord]
     records_left_out: int
     arr: Money | None
@@ -53,13 +52,18 @@ def read(definitions: Definitions, state: State, now: datetime, freshness: Mappi
     for signal in definitions.signals:
         known.signals[signal.name] = signal.read(known)
     kind = definitions.kinds["account"]
-    fields = view(kind, known.account, kind.fields, now_us)
+    fields = {name: said(entry, known.account.get(name), now_us) for name, entry in kind.fields.items()}
     records, left_out = _records(definitions, known)
     return Reading(
         signals={s.name: known.signals[s.name] for s in definitions.signals if not s.is_hidden},
         instants={name: None if us is None else datetime_of(us) for name, us in known.instants.items()},
-        ends={i.name: datetime_of(ends_us[i.stream]) for i in definitions.instants if i.stream in ends_us},
-        fields=fields,
+        row=Row(
+            now_us,
+            signals=known.signals,
+            instants=known.instants,
+            ends_us={i.name: ends_us[i.stream] for i in definitions.instants if i.stream in ends_us},
+            fields=fields,
+        ),
         records=records,
         records_left_out=left_out,
         arr=_arr(definitions, known),
@@ -67,11 +71,6 @@ def read(definitions: Definitions, state: State, now: datetime, freshness: Mappi
         name=_text(fields.get(definitions.profile.name)),
         sampled=bool(state.sampled),
     )
-
-
-def columns_of(reading: Reading, now: datetime) -> Columns:
-    """The reading as one row, for conditions."""
-    return one(now, signals=reading.signals, instants=reading.instants, fields=reading.fields, ends=reading.ends)
 
 
 def newest_event_at(definitions: Definitions, state: State) -> datetime | None:

@@ -16,10 +16,9 @@ from services.scoring.domain.instants import day_of, us_of
 from services.scoring.domain.model import THOUSANDTHS, Model
 from services.scoring.domain.record import State
 from services.scoring.domain.score import Scored
-from services.scoring.domain.signals import columns_of, newest_event_at, read
+from services.scoring.domain.signals import newest_event_at, read
+from services.scoring.domain.truth import Row
 from services.scoring.domain.words import named, rounded
-from shared.conditions.columns import Columns, floats, objects, one
-from shared.conditions.compile import TRUE, UNKNOWN
 from shared.contracts.health import Cause, Delta, Notable, Quiet, Snapshot, StatusValue
 
 BAND = "band"
@@ -50,11 +49,10 @@ def build(
     30, 90 days ago. The version is max(previous + 1, now in microseconds).
     """
     reading = read(definitions, state, now, freshness)
-    stage = _Stage(columns_of(reading, now), previous.statuses if previous else {})
+    stage = _Stage(reading.row, previous.statuses if previous else {})
     stage.add(rule for rule in definitions.statuses if not rule.needs_score)
-    judged = _judge(definitions, stage.columns, reading.signals, previous)
-    moved = _deltas(definitions, judged, previous, touched)
-    cause = causes.main_cause(moved, "behaviour" if touched else "time")
+    judged = _judge(definitions, stage.row, previous, touched)
+    cause = causes.main_cause(judged.deltas, "behaviour" if touched else "time")
     changes = _changes(judged.points, history or {})
     stage.add_score(judged.points, judged.coverage, changes)
     band, is_stale = bands.next_band(judged.model.bands, judged.evidence, stage.before.get(BAND), now)
@@ -73,12 +71,12 @@ def build(
         score=_points(judged.points),
         coverage=judged.coverage,
         contributions=contributions(judged.scored, judged.inputs, judged.model, previous),
-        deltas=moved,
+        deltas=judged.deltas,
         changes={f"{days}d": change for days, change in changes.items()},
         signals=dict(reading.signals),
         instants=dict(reading.instants),
         statuses=stage.said(now, cause, stale={BAND} if is_stale else set()),
-        reasons=status.reasons_of(definitions.reasons, stage.columns, words, before, now),
+        reasons=status.reasons_of(definitions.reasons, stage.row, words, before, now),
         notables=list(notables),
         records=reading.records,
         model=judged.model.id,
@@ -121,25 +119,23 @@ def differs(previous: Snapshot | None, current: Snapshot) -> bool:
 class _Stage:
     """Statuses as they are decided one after the other, each visible to the conditions of the next."""
 
-    def __init__(self, columns: Columns, before: Mapping[str, StatusValue]) -> None:
+    def __init__(self, row: Row, before: Mapping[str, StatusValue]) -> None:
         self.before = before
         self._values: dict[str, str] = {}
-        self._cells: dict[str, Any] = {}
-        self.columns = replace(columns, statuses=self._cells)
+        self.row = replace(row, statuses=self._values)
 
     def put(self, name: str, value: str | None) -> None:
         if value is not None:
             self._values[name] = value
-            self._cells[name] = objects([value])
 
     def add(self, rules: Iterable[StatusRule]) -> None:
         for rule in rules:
-            self.put(rule.name, status.value_of(rule, self.columns, self.before.get(rule.name)))
+            self.put(rule.name, status.value_of(rule, self.row, self.before.get(rule.name)))
 
     def add_score(self, points: int | None, coverage: float, changes: Mapping[int, float | None]) -> None:
-        score = {"score": floats([_points(points)]), "coverage": floats([coverage])}
-        moved = {("score", days): floats([change]) for days, change in changes.items()}
-        self.columns = replace(self.columns, signals={**self.columns.signals, **score}, changes=moved)
+        signals = {**self.row.signals, "score": _points(points), "coverage": coverage}
+        moved = {("score", days): change for days, change in changes.items()}
+        self.row = replace(self.row, signals=signals, changes=moved)
 
     def said(self, now: datetime, cause: Cause, *, stale: Collection[str]) -> dict[str, StatusValue]:
         return {
@@ -158,62 +154,63 @@ class _Judged:
     points: int | None
     coverage: float
     evidence: bands.Evidence
+    deltas: list[Delta]
 
 
-def _judge(
-    definitions: Definitions, columns: Columns, signals: Mapping[str, float | None], previous: Snapshot | None
-) -> _Judged:
-    model = choose_model(definitions, columns)
-    inputs = Inputs([signals.get(factor.signal) for factor in model.factors], _truths(model, columns))
-    scored = causes.evaluate(inputs, model)
-    points = _points_of(scored)
-    known = last_known(inputs, model, previous)
-    evidence = bands.Evidence(
-        points,
-        None if known is None else _points_of(causes.evaluate(known, model)),
-        float(scored.coverage[0]) >= model.coverage_min,
-    )
-    return _Judged(model, inputs, scored, points, round(float(scored.coverage[0]), COVERAGE_DIGITS), evidence)
+def _judge(definitions: Definitions, row: Row, previous: Snapshot | None, touched: Collection[str]) -> _Judged:
+    model = choose_model(definitions, row)
+    inputs = Inputs([row.signals.get(factor.signal) for factor in model.factors], _truths(model, row))
+    filled = last_known(inputs, model, previous)
+    before = _inputs_then(definitions, model, previous) if previous else inputs
+    scored = causes.evaluate([inputs, filled or inputs, before, causes.half_way(before, inputs)], model)
+    now, at_last_known, then, half_way = range(4)
+    coverage = float(scored.coverage[now])
+    is_covered = coverage >= model.coverage_min
+    points = _points_of(scored, now)
+    evidence = bands.Evidence(points, _points_of(scored, at_last_known) if filled else None, is_covered)
+    moved: list[Delta] = []
+    if previous:
+        was_chosen = previous.model != model.id and definitions.model(previous.model) is not None
+        parts = [causes.parts_of(scored, step, model) for step in (then, half_way, now)]
+        moved = causes.deltas(
+            previous.contributions,
+            (parts[0], parts[1], parts[2]),
+            touched=_touched(definitions, model, touched),
+            model_cause="profile" if was_chosen else "model",
+        )
+    return _Judged(model, inputs, scored, points, round(coverage, COVERAGE_DIGITS), evidence, moved)
 
 
-def choose_model(definitions: Definitions, columns: Columns) -> Model:
+def choose_model(definitions: Definitions, row: Row) -> Model:
     """The first whose condition is true; the last one has none."""
-    return next(m for m in definitions.models if m.when is None or int(m.when(columns)[0]) == TRUE)
+    return next(m for m in definitions.models if m.when is None or m.when(row))
 
 
-def _deltas(
-    definitions: Definitions, judged: _Judged, previous: Snapshot | None, touched: Collection[str]
-) -> list[Delta]:
-    if previous is None:
-        return []
-    model = judged.model
-    was_chosen = previous.model != model.id and definitions.model(previous.model) is not None
-    caps = None if previous.model == model.id else _truths(model, _columns_then(definitions, previous))
-    return causes.deltas(
-        previous.contributions,
-        put_in(previous, model, caps),
-        judged.inputs,
-        model,
-        touched=frozenset[str]().union(*(definitions.moved_by.get(name, frozenset()) for name in touched)),
-        model_cause="profile" if was_chosen else "model",
-    )
+def _inputs_then(definitions: Definitions, model: Model, previous: Snapshot) -> Inputs:
+    caps = None if previous.model == model.id else _truths(model, _row_then(definitions, previous))
+    return put_in(previous, model, caps)
 
 
-def _columns_then(definitions: Definitions, previous: Snapshot) -> Columns:
+def _touched(definitions: Definitions, model: Model, touched: Collection[str]) -> frozenset[str]:
+    """What an event of these types moves. A cap takes what the factors leave over: whatever moves one moves it."""
+    moved = frozenset[str]().union(*(definitions.moved_by.get(name, frozenset()) for name in touched))
+    return moved | {cap.id for cap in model.caps} if moved else moved
+
+
+def _row_then(definitions: Definitions, previous: Snapshot) -> Row:
     """What the previous snapshot said, for conditions that did not exist then."""
-    ends = {i.name: previous.freshness[i.stream] for i in definitions.instants if i.stream in previous.freshness}
-    return one(
-        previous.as_of,
+    fresh = {stream: us_of(newest) for stream, newest in previous.freshness.items()}
+    return Row(
+        us_of(previous.as_of),
         signals=previous.signals,
-        instants=previous.instants,
+        instants={name: None if at is None else us_of(at) for name, at in previous.instants.items()},
+        ends_us={i.name: fresh[i.stream] for i in definitions.instants if i.stream in fresh},
         statuses={name: value.value for name, value in previous.statuses.items()},
-        ends=ends,
     )
 
 
-def _truths(model: Model, columns: Columns) -> list[bool | None]:
-    truths = [int(cap.holds(columns)[0]) for cap in model.caps]
-    return [None if truth == UNKNOWN else truth == TRUE for truth in truths]
+def _truths(model: Model, row: Row) -> list[bool | None]:
+    return [cap.holds(row) for cap in model.caps]
 
 
 def _changes(points: int | None, history: Mapping[int, float | None]) -> dict[int, float | None]:
@@ -222,8 +219,8 @@ def _changes(points: int | None, history: Mapping[int, float | None]) -> dict[in
     return {days: None if now is None or was is None else round(now - was, 3) for days, was in then.items()}
 
 
-def _points_of(scored: Scored) -> int | None:
-    return int(scored.points[0]) if scored.known[0] else None
+def _points_of(scored: Scored, row: int) -> int | None:
+    return int(scored.points[row]) if scored.known[row] else None
 
 
 def _points(thousandths: int | None) -> float | None:

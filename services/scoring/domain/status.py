@@ -8,23 +8,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.scoring.domain.definitions import Reason, StatusRule
-from shared.conditions.columns import Columns
-from shared.conditions.compile import TRUE, UNKNOWN
+from services.scoring.domain.truth import Row
 from shared.contracts.health import Cause, StatusValue
 from shared.contracts.health import Reason as ReasonShown
 
 
-def value_of(rule: StatusRule, columns: Columns, previous: StatusValue | None) -> str | None:
+def value_of(rule: StatusRule, row: Row, previous: StatusValue | None) -> str | None:
     """The first value whose condition is true; None if none is.
 
     With memory the value before stays while its own condition, or that of one that would come first, is unknown.
     """
     unknown_before = False
     for value, holds in rule.values:
-        truth = TRUE if holds is None else int(holds(columns)[0])
-        if rule.has_memory and previous and truth == UNKNOWN:
+        truth = True if holds is None else holds(row)
+        if rule.has_memory and previous and truth is None:
             unknown_before = unknown_before or value == previous.value
-        if truth == TRUE:
+        if truth:
             return previous.value if previous and unknown_before else value
     return previous.value if previous and unknown_before else None
 
@@ -36,21 +35,23 @@ def since(value: str, previous: StatusValue | None, now: datetime, cause: Cause,
     if previous.value == value:
         if previous.stale == stale:
             return previous
-        return StatusValue(value=value, since=previous.since, previous=previous.previous, cause=previous.cause, stale=stale)
+        return StatusValue(
+            value=value, since=previous.since, previous=previous.previous, cause=previous.cause, stale=stale
+        )
     return StatusValue(value=value, since=now, previous=previous.value, cause=cause, stale=stale)
 
 
 def reasons_of(
-    rules: Sequence[Reason], columns: Columns, words: Mapping[str, str], previous: Sequence[ReasonShown], now: datetime
+    rules: Sequence[Reason], row: Row, words: Mapping[str, str], previous: Sequence[ReasonShown], now: datetime
 ) -> list[ReasonShown]:
     """The named risks that hold, in the catalogue's order. One that cannot be told any more stays as it was."""
     before = {reason.code: reason for reason in previous}
     found: list[ReasonShown] = []
     for rule in rules:
-        truth = int(rule.holds(columns)[0])
+        truth = rule.holds(row)
         known = before.get(rule.code)
-        if truth == UNKNOWN and known:
+        if truth is None and known:
             found.append(known)
-        elif truth == TRUE:
+        elif truth:
             found.append(ReasonShown(rule.code, words[rule.code], known.since if known else now))
     return found

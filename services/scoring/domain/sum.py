@@ -4,6 +4,7 @@ Whole weeks move over, and the newest day decides which: the split depends on th
 same events are equal in whatever order and portions they were added. Source: docs/scoring.md#sum
 """
 
+import math
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -53,9 +54,9 @@ def level(value: Sum, end_day: int, half_life_days: float) -> float:
     Steady daily use comes to about 1.44 half-lives. Weeks beyond the days kept are left out: with a half-life of
     90 days they would add less than 5%. Source: docs/scoring.md#level
     """
-    # Sorted, because a sum of floats depends on its order and the order of a dict on the history of its merges.
-    ages = sorted(end_day - day for day, amount in value.days.items() if amount > 0 and day <= end_day)
-    return sum(0.5 ** (age / half_life_days) for age in ages)
+    ages = (end_day - day for day, amount in value.days.items() if amount > 0 and day <= end_day)
+    # fsum is exact: a plain sum of floats depends on its order, and the order of a dict on the history of its merges.
+    return math.fsum(0.5 ** (age / half_life_days) for age in ages)
 
 
 def newest_day(value: Sum) -> int:

@@ -10,7 +10,15 @@ from math import fsum
 
 from services.scoring.domain import dated, days, sum
 from services.scoring.domain.aggregates import Kinds, as_number, compile_number, compile_time, over_types
-from services.scoring.domain.entries import InstantEntry, LatestEntry, LevelEntry, OverEntry, ScaledEntry, SignalEntry, WindowEntry
+from services.scoring.domain.entries import (
+    InstantEntry,
+    LatestEntry,
+    LevelEntry,
+    OverEntry,
+    ScaledEntry,
+    SignalEntry,
+    WindowEntry,
+)
 from services.scoring.domain.instants import DAY_US, day_of
 from services.scoring.domain.kinds import is_time
 from services.scoring.domain.known import Known

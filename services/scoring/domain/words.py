@@ -1,4 +1,4 @@
-"""Numbers and templates as people read them. Only `{value}`, `{percent}` and `{days}` are replaced; nothing is evaluated."""
+"""Numbers and templates as people read them. Only known `{names}` are replaced, nothing is evaluated."""
 
 import math
 from collections.abc import Mapping

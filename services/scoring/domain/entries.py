@@ -229,7 +229,7 @@ class StatusValueEntry(_Entry, frozen=True, kw_only=True):
 
 
 class StatusEntry(_Entry, frozen=True, kw_only=True):
-    """`status:` the first value whose condition holds. Without memory it depends on now alone; it may choose a model."""
+    """`status:` the first value whose condition holds. Without memory it is pure, and may choose a model."""
 
     status: str
     source: list[str]

@@ -182,12 +182,12 @@ def _value(entry: ValueEntry) -> Callable[[HealthEvent], Any]:
     return value
 
 
-def _scale(entry: ValueEntry) -> Callable[[Any, Data], float | None] | None:
+def _scale(entry: ValueEntry) -> Callable[[Any, Data], Any] | None:
     if entry.to is None or entry.low is None or entry.high is None:
         return None
     low, high, to = reader(entry.low), reader(entry.high), entry.to
 
-    def scaled(found: Any, data: Data) -> float | None:
+    def scaled(found: Any, data: Data) -> Any:
         value, bottom, top = decimal(found), decimal(low(data)), decimal(high(data))
         if value is None or bottom is None or top is None or bottom >= top:
             return ABSENT

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Points in thousandths: a band is entered at `enter`, left below `leave`. `dwell_us`: before it may improve again."""
+    """Thousandths: a band is entered at `enter`, left below `leave`. `dwell_us`: before it may improve again."""
 
     green_enter: int
     green_leave: int
@@ -77,7 +78,7 @@ def compile_factor(entry: FactorEntry) -> Factor:
     """Raises ValueError where the curve does not ascend, leaves 0..100, or the weight is not positive."""
     knots = [knot for knot, _ in entry.curve]
     points = [value for _, value in entry.curve]
-    if len(knots) < 2 or any(b <= a for a, b in zip(knots, knots[1:], strict=False)):
+    if len(knots) < 2 or any(b <= a for a, b in pairwise(knots)):
         raise ValueError(f"curve: its values must ascend, at least two of them; found {knots}")
     if not all(0 <= value <= POINTS_MAX for value in points):
         raise ValueError(f"curve: points lie between 0 and {POINTS_MAX}; found {points}")

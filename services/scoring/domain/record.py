@@ -1,6 +1,6 @@
 """State: what we know of one account, as records (kind, key) -> fields. The account itself is kind `account`, key "".
 
-A record is stored as a row of its own (`encode_record`), a small state that nobody has merged yet as one blob (`encode`).
+A record is stored as a row of its own (`encode_record`), a small state nobody has merged yet as one blob (`encode`).
 """
 
 from collections.abc import Iterable

@@ -49,7 +49,7 @@ def score(values: Floats, model: Model, caps: Flags | None = None) -> Scored:
 
 
 def largest_remainder(exact: Floats) -> Whole:
-    """Whole parts of each row that sum to the rounded sum of the row: what is left over goes to the largest fractions."""
+    """Whole parts of each row that sum to its rounded sum: what is left over goes to the largest fractions."""
     floors = np.floor(exact)
     # Column by column, so that a row's sum does not depend on how many rows there are.
     sums = np.zeros(len(exact))

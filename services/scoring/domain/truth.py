@@ -56,7 +56,7 @@ _COMPARE: dict[Operator, Callable[[float, float], bool]] = {
 }
 
 
-def compile_row(condition: Condition) -> Holds:
+def compile_row(condition: Condition) -> Holds:  # noqa: PLR0911 - one line per kind of condition
     """A pure function of a row: true, false, or None where it cannot be told."""
     match condition:
         case All(parts):

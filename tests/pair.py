@@ -4,6 +4,7 @@ A session's servers live in the first free slot under .local/test, so that two s
 whose session was killed is cleared at the next start: its servers are ended, its data removed.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -17,14 +18,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from migrations.schemas import SERVICES
+from services.cli import migrate
 from services.cli.embedded import kafka, postgres
 from services.cli.embedded.box import Lock, open_box
 from services.cli.embedded.folder import CannotStart, InUse, open_folder
 from services.cli.embedded.pair import Addresses, Pair
 from services.cli.embedded.processes import end_orphans
 from shared.contracts.topics import TOPICS
-from shared.kafka import topics
-from shared.postgres import migrate
+from shared.settings import Shared
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOTS = ROOT / ".local" / "test"
@@ -108,9 +109,16 @@ def _clear(slot: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def new_world(addresses: Addresses, prefix: str) -> AsyncIterator[World]:
-    """A migrated deployment with its topics; gone afterwards."""
-    migrate.upgrade(addresses.postgres, prefix)
-    await topics.create(addresses.kafka, prefix, PARTITIONS)
+    """A deployment as `bellwether migrate` makes it: topics, tables, the packaged catalogue. Gone afterwards."""
+    async with empty_world(addresses, prefix) as world:
+        settings = Shared(kafka=world.bootstrap, postgres=world.dsn, prefix=prefix)
+        await asyncio.to_thread(migrate.migrate, settings, world.partitions)  # it runs an event loop of its own
+        yield world
+
+
+@contextlib.asynccontextmanager
+async def empty_world(addresses: Addresses, prefix: str) -> AsyncIterator[World]:
+    """A deployment of which nothing has been made yet; what was made is gone afterwards."""
     world = World(addresses.postgres, addresses.kafka, prefix)
     try:
         yield world

@@ -93,11 +93,11 @@ class Deployment:
         settings = Shared(kafka=addresses.kafka, postgres=addresses.postgres)
         self._say("making topics and tables")
         migrate.migrate(settings, self.pair.partitions)
-        key = asyncio.run(first_key(settings))
         api_port = self._api_port()
         api = f"http://{LOOPBACK}:{api_port}"
         self._say("starting the services")
         self.pair.supervisor.start(self._children(settings, api_port))
+        key = asyncio.run(first_key(settings))  # last, so that a start that fails makes none that nobody has seen
         return Up(addresses, api, key, self._own)
 
     def _api_port(self) -> int:

@@ -54,8 +54,13 @@ class Jar:
 
 def read_lock(path: Path = LOCK) -> list[Jar]:
     """The rows `group:artifact:version sha256`."""
-    rows = (line.split() for line in path.read_text("utf-8").splitlines() if line.strip())
-    return [Jar(*row[0].split(":"), row[1]) for row in rows]
+    return [_row(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def _row(line: str) -> Jar:
+    coordinates, digest = line.split()
+    group, artifact, version = coordinates.split(":")
+    return Jar(group, artifact, version, digest)
 
 
 def default_cache() -> Path:

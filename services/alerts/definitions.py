@@ -112,6 +112,7 @@ def _findings(rule: Rule, known: Known) -> Iterator[tuple[str, Finding]]:
     vocabulary = known.vocabulary(rule.record)
     conditions: list[tuple[str, Condition | None]] = [
         ("when", rule.trigger.condition if isinstance(rule.trigger, When) else None),
+        ("where", rule.trigger.where if isinstance(rule.trigger, When) else None),
         ("clear", rule.clear),
     ]
     for entry, condition in conditions:

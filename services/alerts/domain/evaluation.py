@@ -44,7 +44,7 @@ class CompiledRule:
     def __init__(self, rule: Rule, known: Known) -> None:
         self.rule = rule
         self._known = known
-        condition = rule.trigger.condition if isinstance(rule.trigger, When) else None
+        condition = rule.trigger.whole if isinstance(rule.trigger, When) else None
         where = rule.trigger.where if isinstance(rule.trigger, OnNotable) else None
         self.where = None if where is None else compile_(where)
         self.opening, self.end = condition, rule.clear

@@ -32,9 +32,15 @@ class OnStatus(Struct, frozen=True):
 
 
 class When(Struct, frozen=True):
-    """A condition that holds opens it, and its end resolves it."""
+    """A condition that holds opens it, and its end resolves it. `where` says whom it is about, and is not said to people."""
 
     condition: Condition
+    where: Condition | None = None
+
+    @property
+    def whole(self) -> Condition:
+        """Both together: this is what must hold."""
+        return self.condition if self.where is None else All((self.where, self.condition))
 
 
 Trigger = OnNotable | OnStatus | When
@@ -102,7 +108,7 @@ def _trigger(entries: Entries) -> Trigger:
     if (on is None) == (condition is None):
         entries.refuse("on", "write either `on` (something happened) or `when` (something holds)")
     if condition is not None:
-        return When(All((where, condition)) if where is not None else condition)
+        return When(condition, where)
     if where is not None:
         entries.refuse("where", "write it inside `on`")
     happened = Entries(entries.file, on, "on")

@@ -1,0 +1,175 @@
+"""A deployment with an alerts worker: snapshots in, what outreach.events carries out."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+
+from services.alerts.definitions import Catalogue, load
+from services.alerts.worker import AlertsWork, Novel, Reading
+from shared.clock import Clock
+from shared.contracts.health import Snapshot, changed
+from shared.contracts.topics import partition_of
+from shared.kafka.clients import consumer, producer
+from shared.kafka.log_id import LogIdentity
+from shared.kafka.loop import Loop
+from shared.kafka.outbox import Outbox
+from shared.postgres.pool import open_pool
+from shared.settings import Shared
+from tests.pair import World
+
+SECONDS_MAX = 20.0
+
+
+@dataclass
+class Deployed:
+    """What a test sees: it writes health.changes, reads outreach.events with a plain consumer, and looks at rows."""
+
+    world: World
+    sql: asyncpg.Connection
+    writer: AIOKafkaProducer
+    reader: AIOKafkaConsumer
+    heard: list[dict[str, Any]] = field(default_factory=list)
+
+    async def say(self, *snapshots: Snapshot) -> None:
+        """Publish snapshots as scoring does, and wait until every one is in a committed batch."""
+        for one in snapshots:
+            await self.send(one)
+        await self.caught_up()
+
+    async def send(self, snapshot: Snapshot) -> None:
+        await self.writer.send_and_wait(
+            self.world.topic("health.changes"),
+            msgspec.json.encode(changed(snapshot)),
+            snapshot.account.encode(),
+            partition_of(snapshot.account, self.world.partitions),
+        )
+
+    async def caught_up(self) -> None:
+        """Every record is applied, no look is due, nothing waits in the outbox."""
+        topic = self.world.topic("health.changes")
+        ends = await self.reader.end_offsets([TopicPartition(topic, p) for p in range(self.world.partitions)])
+
+        async def is_so() -> bool:
+            rows = await self.sql.fetch("SELECT partition, next_offset FROM position WHERE topic = $1", topic)
+            applied = {row["partition"]: row["next_offset"] for row in rows}
+            if any(applied.get(tp.partition, 0) < end for tp, end in ends.items()):
+                return False
+            return not await self.sql.fetchval(DUE)
+
+        await until(is_so, "the worker has read and looked at everything")
+
+    async def messages(self, count: int) -> list[dict[str, Any]]:
+        """Exactly `count` messages since the test began: waits for them, then makes sure that no more came."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while len(self.heard) < count:
+            assert time.monotonic() < deadline, f"{len(self.heard)} of {count} messages: {short(self.heard)}"
+            await self._hear(200)
+        await self._hear(300)
+        assert len(self.heard) == count, f"{len(self.heard)} instead of {count}: {short(self.heard)}"
+        return self.heard
+
+    async def _hear(self, timeout_ms: int) -> None:
+        for records in (await self.reader.getmany(timeout_ms=timeout_ms)).values():
+            self.heard += [{"key": record.key, **msgspec.json.decode(record.value)} for record in records]
+
+    async def move_clock_to(self, offset: timedelta) -> None:
+        """All processes add this to the wall's time."""
+        await self.sql.execute("UPDATE clock SET offset_by = $1", offset)
+
+    async def alerts(self) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await self.sql.fetch("SELECT * FROM alert ORDER BY opened_at, account, key")
+        return rows
+
+    async def all_rows(self) -> dict[str, list[asyncpg.Record]]:
+        """Everything that a batch decides, for comparing before and after."""
+        names = ("view", "alert", "change", "work_case", "step", "fired", "look", "stream_freshness")
+        return {name: await self.sql.fetch(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in names}  # noqa: S608
+
+
+# A look is due when its clock has passed it: the wall's, or the newest time of its stream if that is earlier.
+DUE = """
+WITH clocks AS (
+    SELECT '' AS clock, now() + offset_by AS reads FROM clock
+    UNION ALL
+    SELECT stream, least(max(newest), (SELECT now() + offset_by FROM clock)) FROM stream_freshness GROUP BY stream
+)
+SELECT count(*) FROM look JOIN clocks USING (clock) WHERE at <= reads
+"""
+
+
+def short(messages: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """(type, account, rule, key) of each message."""
+    return [(m["type"].removeprefix("outreach."), m["subject"], m["data"]["rule"], m["data"]["key"]) for m in messages]
+
+
+def shared_of(world: World) -> Shared:
+    return Shared.model_validate({"kafka": world.bootstrap, "postgres": world.dsn, "prefix": world.prefix})
+
+
+@contextlib.asynccontextmanager
+async def deployed(world: World) -> AsyncIterator[Deployed]:
+    sql = await world.connect("alerts")
+    writer = AIOKafkaProducer(bootstrap_servers=world.bootstrap, acks="all")
+    reader = AIOKafkaConsumer(bootstrap_servers=world.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    try:
+        await writer.start()
+        await reader.start()
+        reader.assign([TopicPartition(world.topic("outreach.events"), p) for p in range(world.partitions)])
+        yield Deployed(world, sql, writer, reader)
+    finally:
+        await reader.stop()
+        await writer.stop()
+        await sql.close()
+
+
+@contextlib.asynccontextmanager
+async def worker(world: World, catalogue: Catalogue | None = None) -> AsyncIterator[Loop[Novel, Reading]]:
+    """An alerts worker in this process, on connections of its own."""
+    shared = shared_of(world)
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(shared, "alerts", connections_max=3))
+        client = AIOKafkaClient(bootstrap_servers=world.bootstrap)
+        await client.bootstrap()
+        stack.push_async_callback(client.close)
+        reads, writes = consumer(world.bootstrap, shared.group("alerts")), producer(world.bootstrap)
+        for kafka in (writes, reads):
+            await kafka.start()
+            stack.push_async_callback(kafka.stop)
+        loop = Loop(
+            service="alerts",
+            topic=world.topic("health.changes"),
+            pool=pool,
+            consumer=reads,
+            outbox=Outbox(writes),
+            log_identity=LogIdentity(client),
+            clock=Clock(pool),
+            work=AlertsWork(catalogue or load(), world.topic("outreach.events"), 1_000),
+        )
+        stopping = asyncio.Event()
+        task = asyncio.create_task(loop.run(stopping))
+        try:
+            yield loop
+        finally:
+            stopping.set()
+            await task
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
+    deadline = time.monotonic() + SECONDS_MAX
+    while not await is_so():
+        assert time.monotonic() < deadline, f"not within {SECONDS_MAX} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+def now() -> datetime:
+    """The wall's time, as snapshots of a test carry it."""
+    return datetime.now(tz=datetime.now().astimezone().tzinfo).astimezone()

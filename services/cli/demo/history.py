@@ -29,25 +29,42 @@ _WEEKEND = 0.15  # of a working day
 
 def history(customer: Customer, seed: int, now: datetime, days: int = DAYS) -> Iterator[Draft]:
     """All events of the customer in the `days` before `now`, none after it, in no particular order."""
-    past = _Past(customer, Random(f"history/{seed}/{customer.account}"), now, days)  # noqa: S311 a simulation
-    drafts = (*past.beginning(), *past.invoices(), *past.people(), *past.tickets(), *past.usage())
+    past = _Past(customer, seed, now, days)
+    drafts = (*past.description(), *past.contract(), *past.invoices(), *past.people(), *past.tickets(), *past.usage())
     return (draft for draft in drafts if draft.time <= now)
+
+
+def description(customer: Customer, seed: int, now: datetime, days: int = DAYS) -> Iterator[Draft]:
+    """The beginning of `history`, the same events: who the account is."""
+    return _Past(customer, seed, now, days).description()
 
 
 class _Past:
     """One customer's story, told part by part; every part draws from the same seeded numbers in the same order."""
 
-    def __init__(self, customer: Customer, random: Random, now: datetime, days: int) -> None:
+    def __init__(self, customer: Customer, seed: int, now: datetime, days: int) -> None:
         self._customer = customer
-        self._random = random
+        self._random = Random(f"history/{seed}/{customer.account}")  # noqa: S311 a simulation wants a seed
         self._now = now
         self._days = days
         self._start = now.date() - timedelta(days=days)
 
-    def beginning(self) -> Iterator[Draft]:
-        """Who the account is and what it pays."""
+    def description(self) -> Iterator[Draft]:
+        """Who the account is and who looks after it."""
         customer = self._customer
         at = self._at(self._start, 8)
+        described = {
+            "name": customer.name,
+            "owners": {"csm": customer.owner},
+            "segment": customer.size.segment,
+            "signed_at": at.isoformat(),
+        }
+        yield self._draft("account.described", "described", at, described)
+
+    def contract(self) -> Iterator[Draft]:
+        """What it pays, and how that grew."""
+        customer = self._customer
+        at = self._at(self._start, 9)
         terms = {
             "subscription": f"{customer.account}-s1",
             "state": "active",
@@ -60,13 +77,6 @@ class _Past:
             "seats": customer.seats,
             "plan": customer.size.segment,
         }
-        described = {
-            "name": customer.name,
-            "owners": {"csm": customer.owner},
-            "segment": customer.size.segment,
-            "signed_at": at.isoformat(),
-        }
-        yield self._draft("account.described", "described", at, described)
         yield self._draft("subscription.started", "s1", at, terms)
         if customer.archetype.name == "growing":
             grown = {"amount": str(round(customer.mrr * 1.25)), "currency": CURRENCY}
@@ -105,7 +115,7 @@ class _Past:
         left = customer.archetype.champion_left_days
         if left is not None:
             when = self._at(self._now.date() - timedelta(days=left), 12)
-            yield self._draft("contact.left", "champion/left", when, {"contact": customer.champion})
+            yield self._draft("contact.left", "champion/left", when, {"contact": customer.champion, "champion": True})
         for number in range(self._days // 30):
             day = self._start + timedelta(days=number * 30 + self._random.randint(3, 25))
             touch = {"touch": f"{customer.account}-t{number}", "kind": "meeting", "status": "held", "team": "cs"}

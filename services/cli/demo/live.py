@@ -53,7 +53,7 @@ def _urgent_ticket(moment: _Moment) -> tuple[Draft, str]:
 
 
 def _champion_leaves(moment: _Moment) -> tuple[Draft, str]:
-    return moment.draft("contact.left", {"contact": moment.customer.champion}), "the champion left"
+    return moment.draft("contact.left", {"contact": moment.customer.champion, "champion": True}), "the champion left"
 
 
 def _bad_answer(moment: _Moment) -> tuple[Draft, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.cli.connect import connection
 from services.cli.demo.fleet import Customer
-from services.cli.demo.history import history
+from services.cli.demo.history import description, history
 from services.cli.importing.checking import Checker
 from services.cli.importing.outcome import Draft, Refused
 from services.cli.importing.run import Touched
@@ -38,16 +38,23 @@ async def load(settings: Shared, fleet: Sequence[Customer], seed: int, now: date
         await store.begin(run, tally, from_start=True)
         async with open_sender(settings, Clock(), Stamp(SOURCE, ACTOR, run)) as sender:
             check = Checker(SOURCE, run, now, {})
-            await _send(sender, [_past(customer, seed, now, check, run) for customer in fleet], tally, step)
+            await sender.send([draft for customer in fleet for draft in _described(customer, seed, now, check)])
+            await _send(sender, fleet, lambda customer: _past(customer, seed, now, check, run), tally, step)
             await sender.wait_until_read()
         await store.end([run])
     return tally.events
 
 
-async def _send(sender: Sender, pasts: Sequence[Callable[[], list[Draft]]], tally: Tally, step: Step) -> None:
+async def _send(
+    sender: Sender,
+    fleet: Sequence[Customer],
+    past: Callable[[Customer], list[Draft]],
+    tally: Tally,
+    step: Step,
+) -> None:
     waiting: list[Draft] = []
-    for past in pasts:
-        drafts = past()
+    for customer in fleet:
+        drafts = past(customer)
         tally.events += len(drafts)
         waiting += drafts
         if len(waiting) >= CHUNK_EVENTS:
@@ -58,16 +65,17 @@ async def _send(sender: Sender, pasts: Sequence[Callable[[], list[Draft]]], tall
     await sender.send(waiting)
 
 
-def _past(customer: Customer, seed: int, now: datetime, check: Checker, run: str) -> Callable[[], list[Draft]]:
-    """One customer's history with its end, made when it is asked for: the whole fleet's would fill the memory."""
+def _described(customer: Customer, seed: int, now: datetime, check: Checker) -> list[Draft]:
+    """What is known before anything happened. It goes first for everybody, as the accounts of an export do."""
+    return [_accepted(draft, check) for draft in description(customer, seed, now)]
 
-    def made() -> list[Draft]:
-        touched = Touched()
-        drafts = [_accepted(draft, check) for draft in history(customer, seed, now)]
-        touched.take(drafts)
-        return drafts + touched.endings(run)
 
-    return made
+def _past(customer: Customer, seed: int, now: datetime, check: Checker, run: str) -> list[Draft]:
+    """One customer's history and its end."""
+    touched = Touched()
+    drafts = [_accepted(draft, check) for draft in history(customer, seed, now)]
+    touched.take(drafts)
+    return drafts + touched.endings(run)
 
 
 def _accepted(draft: Draft, check: Checker) -> Draft:

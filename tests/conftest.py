@@ -1,4 +1,4 @@
-"""Fixtures for tests on real servers: `pair`, `prefix`, `world`. The servers start with the first test that asks."""
+"""Fixtures for tests on real servers. The servers start with the first test that asks for them."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from services.cli.embedded.pair import Addresses
-from tests.pair import World, new_world, running_pair
+from tests.pair import World, empty_world, new_world, running_pair
 
 _numbers = itertools.count(1)
 
@@ -22,6 +22,13 @@ def pair() -> Iterator[Addresses]:
 def prefix() -> str:
     """A prefix that no other test of the session has: "t7_"."""
     return f"t{next(_numbers)}_"
+
+
+@pytest.fixture
+async def bare_world(pair: Addresses, prefix: str) -> AsyncIterator[World]:
+    """A deployment of this test's own of which nothing has been made: no schema, no topic."""
+    async with empty_world(pair, prefix) as made:
+        yield made
 
 
 @pytest.fixture

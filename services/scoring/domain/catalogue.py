@@ -289,7 +289,8 @@ def _derived_from(entry: SignalEntry) -> list[str]:
         entry.days_until,
         entry.days_between,
     )
-    return [entry.scaled.of] if entry.scaled else next((found for found in lists if found is not None), [])
+    found = [entry.scaled.of] if entry.scaled else next((names for names in lists if names is not None), [])
+    return [*found, entry.needs] if entry.needs else found
 
 
 def _statuses_in(condition: Condition) -> Iterator[str]:

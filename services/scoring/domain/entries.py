@@ -130,7 +130,8 @@ class SignalEntry(_Entry, frozen=True, kw_only=True):
     """`signal:` a number. Exactly one of the keys from `total` on says how it is read.
 
     `stream`: whose newest time ends its window; while it is not attached the signal is missing. Derived ones have none.
-    `hidden`: only others are derived from it, snapshots do not carry it.
+    `needs`: another signal; while that is missing or zero, this one is missing. `hidden`: only others are derived from
+    it, snapshots do not carry it.
     """
 
     signal: str
@@ -142,6 +143,7 @@ class SignalEntry(_Entry, frozen=True, kw_only=True):
     high: float | None = None
     whole: bool = False
     hidden: bool = False
+    needs: str | None = None
     total: WindowEntry | None = None
     level: LevelEntry | None = None
     active_days: WindowEntry | None = None

@@ -17,6 +17,7 @@ from shared.contracts.envelope import HealthEvent
 
 ABSENT: Any = object()  # no such field in the event: unchanged; null is another thing, it clears
 CENTS = 100
+DIGITS_MAX = 18
 INTEGER_END = 2**63  # MessagePack and Postgres go no further
 
 Data = Mapping[str, Any]
@@ -155,7 +156,7 @@ def _amount(entry: AmountEntry) -> Callable[[Data], int | None]:
 
     def amount(data: Data) -> int | None:
         found = read(data)
-        if type(found) is int:  # nearly always, and a Decimal would cost more than all the rest
+        if type(found) is int and abs(found) < INTEGER_END:  # nearly always, and a Decimal costs more than all the rest
             return found * times if each is None else each
         number = decimal(found)
         if number is None:
@@ -197,14 +198,14 @@ def _scale(entry: ValueEntry) -> Callable[[Any, Data], Any] | None:
 
 
 def decimal(found: object) -> Decimal | None:
-    """A number as sent, exactly; None for anything else."""
+    """A number as sent, exactly; None for anything else, and for what no count or amount can be."""
     if isinstance(found, bool) or not isinstance(found, int | float | str):
         return None
     try:
         number = Decimal(str(found))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and number.adjusted() < DIGITS_MAX else None
 
 
 def instant(found: object) -> int | None:

@@ -10,7 +10,7 @@ from services.scoring.domain.feeds import ABSENT, Accumulator, FieldFeed, moment
 from services.scoring.domain.record import KEYS_MAX, RecordId, State, merge
 from shared.contracts.envelope import HealthEvent
 
-KEY_LENGTH_MAX = 128  # as in the contract of events
+KEY_LENGTH_MAX = 128  # as in the contract of events; NUL has no place in a column of text, so it is replaced
 
 
 def fold(definitions: Definitions, events: Iterable[HealthEvent], *, keys_max: int = KEYS_MAX) -> State:
@@ -24,7 +24,7 @@ def fold(definitions: Definitions, events: Iterable[HealthEvent], *, keys_max: i
             key = "" if feed.key is None else feed.key(moment.event.data)
             if key is ABSENT or not isinstance(key, str) or len(key) > KEY_LENGTH_MAX:
                 continue
-            fields = gathered.setdefault((feed.kind, key), {})
+            fields = gathered.setdefault((feed.kind, key.replace("\0", "\ufffd")), {})
             for field in feed.fields:
                 accumulator = field.gather(fields.get(field), moment)
                 if accumulator is not None:

@@ -59,6 +59,11 @@ def level(value: Sum, end_day: int, half_life_days: float) -> float:
     return math.fsum(0.5 ** (age / half_life_days) for age in ages)
 
 
+def reaches_back_to(value: Sum, day: int) -> bool:
+    """Was there an amount on that day or before?"""
+    return bool(value.weeks or value.older) or min(value.days) <= day
+
+
 def newest_day(value: Sum) -> int:
     """The last day with an amount, even of zero."""
     return max(value.days)

@@ -38,7 +38,12 @@ def compile_signal(entry: SignalEntry, kinds: Kinds) -> tuple[Read, frozenset[st
     [(way, written)] = ways.items()
     if way in ("total", "level", "active_days", "records", "latest", "days_since") and entry.stream is None:
         raise ValueError(f"{way} needs stream: the raw topic whose newest time ends its window")
-    return _WAYS[way](written, entry, kinds)
+    read, types = _WAYS[way](written, entry, kinds)
+    return (read if entry.needs is None else _needing(entry.needs, read)), types
+
+
+def _needing(name: str, read: Read) -> Read:
+    return lambda known: read(known) if known.signals.get(name) else None
 
 
 def compile_instant(entry: InstantEntry, kinds: Kinds) -> tuple[Callable[[Known], int | None], frozenset[str]]:
@@ -87,7 +92,7 @@ def _total(entry: WindowEntry, signal: SignalEntry, kinds: Kinds) -> tuple[Read,
         end_day = day_of(end_us) - entry.ago
         if not isinstance(value, sum.Sum):
             return None if entry.whole else 0.0
-        if entry.whole and not value.weeks and min(value.days) > end_day - entry.days + 1:
+        if entry.whole and not sum.reaches_back_to(value, end_day - entry.days + 1):
             return None
         return float(sum.window(value, end_day, entry.days))
 
@@ -103,7 +108,7 @@ def _level(entry: LevelEntry, signal: SignalEntry, kinds: Kinds) -> tuple[Read, 
         if not isinstance(value, sum.Sum):
             return None if entry.history_days else 0.0
         end_day = day_of(end_us)
-        if not value.weeks and end_day - min(value.days) < entry.history_days:
+        if not sum.reaches_back_to(value, end_day - entry.history_days):
             return None
         return sum.level(value, end_day, entry.half_life_days)
 

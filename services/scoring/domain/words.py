@@ -22,14 +22,14 @@ def number(value: float) -> str:
 
 
 def filled(template: str, value: float | None) -> str:
-    """`Active {value} days` -> `Active 12 days`; `{days}` takes its plural along, `{percent}` is of 1."""
+    """`Active days: {value}` -> `Active days: 12`; `{ago}` is of whole days, `{percent}` of 1."""
     if value is None:
         return template
     shown = number(value)
     return (
         template.replace("{value}", shown)
         .replace("{percent}", f"{value * 100:.0f}%")
-        .replace("{days}", f"{shown} day" if shown == "1" else f"{shown} days")
+        .replace("{ago}", {"0": "today", "1": "yesterday"}.get(shown, f"{shown} days ago"))
     )
 
 

@@ -45,14 +45,16 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         await client.bootstrap()
         stack.push_async_callback(client.close)
         clock = Clock(pool)
-        streams = Streams(shared.kafka, topic, settings.streams_max)
+        identity = LogIdentity(client)
+        log = await identity.of(topic)
+        streams = Streams(shared.kafka, topic, log.partitions, settings.streams_max)
         stack.enter_context(streams.ended_by_signals())
         stack.callback(streams.end)
         app.state.keyring = Keyring(pool, clock.now)
         app.state.alerts = Context(pool, clock, load(), streams)
         app.state.checks |= {
             "alerts.postgres": postgres_check(pool),
-            "alerts.kafka": kafka_check(LogIdentity(client), topic),
+            "alerts.kafka": kafka_check(identity, topic),
         }
         add_routes(app)
         yield

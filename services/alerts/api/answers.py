@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from services.alerts.definitions import Catalogue
-from services.alerts.domain.alert import Alert, Change
+from services.alerts.domain.alert import Change
 from services.alerts.domain.cases import Case
 from services.alerts.domain.decision import Held
 from services.alerts.domain.gates import GateKind

@@ -21,9 +21,12 @@ from shared.postgres.pool import Connection
 
 router = APIRouter(tags=["outreach"], dependencies=[Depends(require("outreach:read"))])
 _PROBLEMS = responses(Unauthorized, Forbidden, Unprocessable, Unavailable)
+_ONE_PROBLEMS = responses(Unauthorized, Forbidden, NotFound, Unavailable)
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
 
-AlertId = Annotated[str, Path(max_length=64, description="alert id", examples=["al_0f8a61c2d97b4e3510aa"])]
+AlertId = Annotated[
+    str, Path(description="alert id; any other text is one that nobody knows", examples=["al_0f8a61c2"])
+]
 
 
 class OutreachUnknown(NotFound):
@@ -74,7 +77,7 @@ async def list_outreach(
 @router.get(
     "/v1/outreach/{alert_id}",
     summary="One alert: case, steps, every move",
-    responses={200: answer(OutreachDetail, examples.DETAIL), **_PROBLEMS, **responses(NotFound)},
+    responses={200: answer(OutreachDetail, examples.DETAIL), **_ONE_PROBLEMS},
 )
 async def one_outreach(alerts: Alerts, alert_id: AlertId) -> Response:
     """What it is about in words, who works on it, and why and by whom it changed."""

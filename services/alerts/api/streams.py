@@ -71,9 +71,9 @@ class Listening:
 class Streams:
     """All open streams of a process."""
 
-    def __init__(self, bootstrap: str, topic: str, streams_max: int) -> None:
+    def __init__(self, bootstrap: str, topic: str, partitions: int, streams_max: int) -> None:
         self._bootstrap = bootstrap
-        self._topic = topic
+        self._assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._streams_max = streams_max
         self._open = 0
         self._stopping = asyncio.Event()
@@ -133,20 +133,14 @@ class Streams:
         try:
             async with asyncio.timeout(START_SECONDS_MAX):
                 await consumer.start()
-                partitions = sorted(await self._partitions(consumer))
-                assigned = [TopicPartition(self._topic, partition) for partition in partitions]
-                consumer.assign(assigned)
+                consumer.assign(self._assigned)
                 ask = consumer.beginning_offsets if from_start else consumer.end_offsets
-                known = {tp.partition: offset for tp, offset in (await ask(assigned)).items()}
+                known = {tp.partition: offset for tp, offset in (await ask(self._assigned)).items()}
         except (KafkaError, TimeoutError, OSError) as error:
             raise Unavailable(f"the broker does not answer: {type(error).__name__}") from error
         if unknown := wanted.keys() - known.keys():
             raise LastEventIdInvalid(f"Last-Event-ID names partitions that are not there: {sorted(unknown)}")
         next_offsets = known | dict(wanted)
-        for tp in assigned:
+        for tp in self._assigned:
             consumer.seek(tp, next_offsets[tp.partition])
         return next_offsets
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> set[int]:
-        await consumer.topics()  # asks for the metadata of all topics, this one among them
-        return consumer.partitions_for_topic(self._topic) or set()

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -63,23 +63,34 @@ class Deployed:
             applied = {row["partition"]: row["next_offset"] for row in rows}
             if any(applied.get(tp.partition, 0) < end for tp, end in ends.items()):
                 return False
-            return not await self.sql.fetchval(DUE)
+            return not await self.sql.fetchval(DUE) and not await self.sql.fetchval(UNTOLD)
 
         await until(is_so, "the worker has read and looked at everything")
 
-    async def messages(self, count: int) -> list[dict[str, Any]]:
-        """Exactly `count` messages since the test began: waits for them, then makes sure that no more came."""
+    async def messages(self, account: str | None, count: int) -> list[dict[str, Any]]:
+        """Exactly `count` messages about an account, or about all: waits for them, then sees that no more came."""
+
+        def about() -> list[dict[str, Any]]:
+            return [message for message in self.heard if account in (None, message["subject"])]
+
         deadline = time.monotonic() + SECONDS_MAX
-        while len(self.heard) < count:
-            assert time.monotonic() < deadline, f"{len(self.heard)} of {count} messages: {short(self.heard)}"
+        while len(about()) < count:
+            assert time.monotonic() < deadline, f"{len(about())} of {count} messages: {short(about())}"
             await self._hear(200)
-        await self._hear(300)
-        assert len(self.heard) == count, f"{len(self.heard)} instead of {count}: {short(self.heard)}"
-        return self.heard
+        await self.caught_up()
+        await self._hear(100)
+        assert len(about()) == count, f"{len(about())} instead of {count}: {short(about())}"
+        return about()
 
     async def _hear(self, timeout_ms: int) -> None:
+        """At least once on the wire, exactly once by id: a repeated one says the very same."""
         for records in (await self.reader.getmany(timeout_ms=timeout_ms)).values():
-            self.heard += [{"key": record.key, **msgspec.json.decode(record.value)} for record in records]
+            for record in records:
+                message = {"key": record.key, **msgspec.json.decode(record.value)}
+                known = [one for one in self.heard if one["id"] == message["id"]]
+                assert known in ([], [message])
+                if not known:
+                    self.heard.append(message)
 
     async def move_clock_to(self, offset: timedelta) -> None:
         """All processes add this to the wall's time."""
@@ -92,7 +103,7 @@ class Deployed:
     async def all_rows(self) -> dict[str, list[asyncpg.Record]]:
         """Everything that a batch decides, for comparing before and after."""
         names = ("view", "alert", "change", "work_case", "step", "fired", "look", "stream_freshness")
-        return {name: await self.sql.fetch(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in names}  # noqa: S608
+        return {name: await self.sql.fetch(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in names}
 
 
 # A look is due when its clock has passed it: the wall's, or the newest time of its stream if that is earlier.
@@ -104,11 +115,12 @@ WITH clocks AS (
 )
 SELECT count(*) FROM look JOIN clocks USING (clock) WHERE at <= reads
 """
+UNTOLD = "SELECT count(*) FROM change WHERE tells IS NOT NULL AND told_at IS NULL"
 
 
-def short(messages: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """(type, account, rule, key) of each message."""
-    return [(m["type"].removeprefix("outreach."), m["subject"], m["data"]["rule"], m["data"]["key"]) for m in messages]
+def short(messages: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """(type, rule, key) of each message."""
+    return [(m["type"].removeprefix("outreach."), m["data"]["rule"], m["data"]["key"]) for m in messages]
 
 
 def shared_of(world: World) -> Shared:
@@ -168,8 +180,3 @@ async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
     while not await is_so():
         assert time.monotonic() < deadline, f"not within {SECONDS_MAX} s: {what}"
         await asyncio.sleep(0.05)
-
-
-def now() -> datetime:
-    """The wall's time, as snapshots of a test carry it."""
-    return datetime.now(tz=datetime.now().astimezone().tzinfo).astimezone()

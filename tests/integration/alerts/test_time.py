@@ -1,0 +1,69 @@
+"""Time alone opens alerts: with the clock moved, not with a sleep."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.integration.alerts.deployed import Deployed, deployed, short, worker
+from tests.pair import World
+from tests.unit.services.alerts.said import DAY, HOUR, band, said, ticket
+
+
+@pytest.fixture
+async def alerts(world: World) -> AsyncIterator[Deployed]:
+    async with deployed(world) as made, worker(world):
+        yield made
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_silence_is_told_without_an_event_of_the_account_while_others_go_on(
+    alerts: Deployed, now: datetime
+) -> None:
+    await alerts.say(said("silent", now), said("busy", now))
+    await alerts.move_clock_to(10 * DAY)
+    later = now + 10 * DAY
+    await alerts.say(said("busy", later - HOUR))
+    await alerts.messages(None, 0)
+    await alerts.say(said("busy", later + HOUR))
+    (message,) = await alerts.messages("silent", 1)
+    assert short([message]) == [("triggered", "went_silent", "")]
+    assert message["data"]["cause"] == "time"
+
+
+async def test_when_the_whole_stream_stops_nobody_is_silent(alerts: Deployed, now: datetime) -> None:
+    await alerts.say(said("one", now), said("two", now))
+    await alerts.move_clock_to(30 * DAY)
+    stale = {"product.usage": now, "billing.events": now + 30 * DAY}
+    await alerts.say(
+        said("one", now + 30 * DAY, freshness=stale, instants={"last_usage_at": now}),
+    )
+    await alerts.messages(None, 0)
+
+
+async def test_the_renewal_window_opens_by_segment(alerts: Deployed, now: datetime) -> None:
+    days = {"smb": 45, "mid_market": 90, "enterprise": 90, "other": 120}
+    for segment, window in days.items():
+        statuses = {} if segment == "other" else {"segment": band(segment, now - DAY)}
+        ends = {"term_end": now + window * DAY + HOUR, "last_usage_at": now}
+        await alerts.say(said(segment, now, statuses=statuses, instants=ends))
+    await alerts.messages(None, 0)
+    await alerts.move_clock_to(2 * HOUR)
+    told = {message["subject"]: message["data"] for message in await alerts.messages(None, 4)}
+    assert {data["rule"] for data in told.values()} == {"renewal_window"}
+    assert {segment: data["words"] for segment, data in told.items()} == {
+        segment: f"term end is at most {window} days away" for segment, window in days.items()
+    }
+
+
+async def test_a_critical_ticket_comes_of_age_without_an_event(alerts: Deployed, now: datetime) -> None:
+    await alerts.say(said("acme", now, records=[ticket("T-1", now - 47 * HOUR)]))
+    await alerts.messages("acme", 0)
+    await alerts.move_clock_to(HOUR)
+    (message,) = await alerts.messages("acme", 1)
+    assert short([message]) == [("triggered", "critical_ticket_open", "T-1")]
+    assert message["data"]["cause"] == "time"

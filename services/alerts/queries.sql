@@ -40,9 +40,10 @@ LIMIT $4;
 DELETE FROM look WHERE partition = ANY($1::smallint[]) AND account = ANY($2::text[]);
 
 -- name: looks_set
--- Second half of setting the looks of accounts anew.
-INSERT INTO look (partition, account, clock, at)
-SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::timestamptz[]);
+-- Second half of setting the looks of accounts anew; what a person has asked for in between stays, if it is earlier.
+INSERT INTO look AS l (partition, account, clock, at)
+SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::timestamptz[])
+ON CONFLICT (partition, account, clock) DO UPDATE SET at = least(l.at, excluded.at);
 
 -- name: look_now
 -- A person changed something: the worker has to tell it, and to find out when to look next.

@@ -32,7 +32,7 @@ class OnStatus(Struct, frozen=True):
 
 
 class When(Struct, frozen=True):
-    """A condition that holds opens it, and its end resolves it. `where` says whom it is about, and is not said to people."""
+    """A condition that holds opens it, its end resolves it. `where`: whom it is about, which goes without saying."""
 
     condition: Condition
     where: Condition | None = None

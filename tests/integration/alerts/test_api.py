@@ -1,5 +1,6 @@
 """What people see and do over HTTP, against the service's own processes."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -182,6 +183,17 @@ async def test_an_unstarted_case_closes_with_its_alert(served: Served, acme: str
     await served.alerts.messages(acme, 2)
     body = (await served.http.get(f"/v1/outreach/{alert}")).json()
     assert (body["case"]["outcome"], body["case"]["closed_by"]) == ("resolved_itself", "rule:band_turned_red@1")
+
+
+async def test_of_two_who_close_a_case_at_once_one_is_told_that_it_is_closed(served: Served, acme: str) -> None:
+    alert = await served.opened(acme)
+    answers = await asyncio.gather(
+        *(served.act(alert, "done", outcome="Call held") for _ in range(4)),
+        *(served.act(alert, "decline", reason="too_late") for _ in range(4)),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    body = (await served.http.get(f"/v1/outreach/{alert}")).json()
+    assert [change["number"] for change in body["changes"]] == [1, 2, 3]
 
 
 async def test_wrong_states_are_named(served: Served, acme: str) -> None:

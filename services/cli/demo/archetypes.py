@@ -16,6 +16,7 @@ class Archetype:
     usage: Curve
     tickets_a_month: float = 0.4
     urgent_open: int = 0
+    is_escalated: bool = False
     tone: float = 0.3
     invoices_failed: int = 0
     champion_left_days: int | None = None
@@ -38,8 +39,8 @@ def fading(days_ago: int) -> float:
 
 
 def stopped(days_ago: int) -> float:
-    """Normal until 16 days ago, then nothing: no event will ever say so."""
-    return 1.0 if days_ago > 16 else 0.0
+    """Normal until 33 days ago, then nothing: no event will ever say so."""
+    return 1.0 if days_ago > 33 else 0.0
 
 
 def dented(days_ago: int) -> float:
@@ -56,7 +57,8 @@ ARCHETYPES = (
     Archetype("growing", 0.14, growing, nps=(8, 10)),
     Archetype("fading", 0.14, fading, tone=-0.1, nps=(3, 8)),
     Archetype("silent", 0.06, stopped, nps=(4, 8), renews_in_days=(40, 200)),
-    Archetype("support-burdened", 0.10, steady, tickets_a_month=3.0, urgent_open=2, tone=-0.5, nps=(1, 7)),
+    Archetype("support-burdened", 0.06, steady, tickets_a_month=3.0, urgent_open=2, tone=-0.5, nps=(1, 7)),
+    Archetype("escalated", 0.04, lukewarm, tickets_a_month=2, urgent_open=1, is_escalated=True, tone=-0.6, nps=(0, 5)),
     Archetype("payment trouble", 0.08, lukewarm, invoices_failed=2, nps=(4, 9)),
     Archetype("champion left", 0.06, dented, champion_left_days=12, nps=(5, 9)),
     Archetype("renewal near", 0.06, lukewarm, tone=0.0, renews_in_days=(10, 40), nps=(3, 8)),

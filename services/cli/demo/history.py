@@ -138,6 +138,9 @@ class _Past:
             priority = "urgent" if still_open else self._random.choice(("low", "normal", "normal", "high"))
             data = {"ticket": ticket, "kind": "support", "priority": priority, "sentiment": round(tone, 2)}
             yield self._draft("ticket.opened", f"{ticket}/opened", opened, data)
+            if still_open and kind.is_escalated:
+                data = {"ticket": ticket, "escalation_level": 2}
+                yield self._draft("ticket.escalated", f"{ticket}/escalated", opened + timedelta(hours=20), data)
             if not still_open:
                 solved = opened + timedelta(hours=self._random.randint(3, 90))
                 yield self._draft("ticket.solved", f"{ticket}/solved", solved, {"ticket": ticket})

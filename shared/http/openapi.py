@@ -9,13 +9,14 @@ from msgspec import Struct, json
 from shared.http.problem import ProblemBody
 
 _REF = "#/components/schemas/{name}"
+_NULL = "\0null"  # FastAPI leaves nulls out of its document, those of examples too: they travel as this
 
 
 def answer(
     struct: type[Struct], example: Any, description: str = "OK", media_type: str = "application/json"
 ) -> dict[str, Any]:
     """One entry of a route's `responses=`: the struct's schema by reference, with an example."""
-    content = {"schema": {"$ref": _REF.format(name=struct.__name__)}, "example": example}
+    content = {"schema": {"$ref": _REF.format(name=struct.__name__)}, "example": _swapped(example, None, _NULL)}
     return {"description": description, "content": {media_type: content}}
 
 
@@ -39,10 +40,30 @@ def add_schemas(app: FastAPI, structs: Sequence[type[Struct]]) -> None:
         for operations in document["paths"].values():
             for operation in operations.values():
                 _only_problems(operation["responses"])
+                _as_of_3_1(operation["responses"])
+        document["paths"] = _swapped(document["paths"], _NULL, None)
         app.openapi_schema = document
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _swapped(value: Any, found: Any, instead: Any) -> Any:
+    """`value` with every `found` inside it replaced."""
+    match value:
+        case dict():
+            return {name: _swapped(inside, found, instead) for name, inside in value.items()}
+        case list():
+            return [_swapped(inside, found, instead) for inside in value]
+    return instead if value == found else value
+
+
+def _as_of_3_1(responses: dict[str, Any]) -> None:
+    """FastAPI describes the items of a stream in words of OpenAPI 3.2, in a document that says 3.1."""
+    for response in responses.values():
+        for media in response.get("content", {}).values():
+            if media.pop("itemSchema", None) is not None:
+                media["schema"] = {"type": "string"}
 
 
 def _only_problems(responses: dict[str, Any]) -> None:

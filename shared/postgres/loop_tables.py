@@ -1,6 +1,17 @@
 """The two tables of the claimed batch, the same in each schema that runs the loop."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
 
 POSITION_SQL = """
 -- Where the next batch begins. A batch counts only if it moves this row from where it began.
@@ -48,4 +59,5 @@ def declare(metadata: MetaData) -> None:
         Column("target", SmallInteger, nullable=False),
         Column("key", LargeBinary, nullable=False),
         Column("value", LargeBinary, nullable=False),
+        Index("outbox_by_partition", "partition", "n"),
     )

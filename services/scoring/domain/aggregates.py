@@ -60,10 +60,11 @@ def compile_time(entry: OverEntry, stream: str, kinds: Kinds) -> Callable[[Known
 
 
 def over_types(entry: OverEntry, kinds: Kinds) -> frozenset[str]:
-    """The event types that can change the aggregate: those that feed the fields it looks at."""
+    """The event types that can change the aggregate: any that makes a record, or feeds a field it looks at."""
     kind = kind_of(entry, kinds)
-    names = {name for name in (entry.of, entry.same) if name}
-    names |= {entry.active.field} if entry.active else set()
+    if entry.active is None:
+        return frozenset(kind.feeds)
+    names = {name for name in (entry.of, entry.same, entry.active.field) if name}
     names |= set(_names_in(parse(entry.where))) if entry.where else set()
     return frozenset[str]().union(*(kind.types[name] for name in names if name in kind.types))
 

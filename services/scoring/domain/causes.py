@@ -46,6 +46,12 @@ def half_way(before: Inputs, now: Inputs) -> Inputs:
     return Inputs(values, caps)
 
 
+def unmoved(before: Inputs, now: Inputs, model: Model) -> frozenset[str]:
+    """The factors whose own value is the same in both."""
+    same = zip(model.factors, before.values, now.values, strict=True)
+    return frozenset(factor.id for factor, old, new in same if old == new)
+
+
 def deltas(
     published: Sequence[Contribution],
     steps: tuple[Parts, Parts, Parts],

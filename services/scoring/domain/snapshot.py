@@ -162,7 +162,8 @@ def _judge(definitions: Definitions, row: Row, previous: Snapshot | None, touche
     inputs = Inputs([row.signals.get(factor.signal) for factor in model.factors], _truths(model, row))
     filled = last_known(inputs, model, previous)
     before = _inputs_then(definitions, model, previous) if previous else inputs
-    scored = causes.evaluate([inputs, filled or inputs, before, causes.half_way(before, inputs)], model)
+    between = causes.half_way(before, inputs)
+    scored = causes.evaluate([inputs, filled or inputs, before, between], model)
     now, at_last_known, then, half_way = range(4)
     coverage = float(scored.coverage[now])
     is_covered = coverage >= model.coverage_min
@@ -175,7 +176,7 @@ def _judge(definitions: Definitions, row: Row, previous: Snapshot | None, touche
         moved = causes.deltas(
             previous.contributions,
             (parts[0], parts[1], parts[2]),
-            touched=_touched(definitions, model, touched),
+            touched=_touched(definitions, model, touched, causes.unmoved(between, inputs, model)),
             model_cause="profile" if was_chosen else "model",
         )
     return _Judged(model, inputs, scored, points, round(coverage, COVERAGE_DIGITS), evidence, moved)
@@ -191,10 +192,16 @@ def _inputs_then(definitions: Definitions, model: Model, previous: Snapshot) -> 
     return put_in(previous, model, caps)
 
 
-def _touched(definitions: Definitions, model: Model, touched: Collection[str]) -> frozenset[str]:
-    """What an event of these types moves. A cap takes what the factors leave over: whatever moves one moves it."""
+def _touched(
+    definitions: Definitions, model: Model, touched: Collection[str], unmoved: frozenset[str]
+) -> frozenset[str]:
+    """What an event of these types moves, directly or not.
+
+    A cap takes what the factors leave over, and parts are rounded together: an event that moves one factor can move a
+    cap, and by a thousandth a factor whose own value stood still.
+    """
     moved = frozenset[str]().union(*(definitions.moved_by.get(name, frozenset()) for name in touched))
-    return moved | {cap.id for cap in model.caps} if moved else moved
+    return moved | unmoved | {cap.id for cap in model.caps} if moved else moved
 
 
 def _row_then(definitions: Definitions, previous: Snapshot) -> Row:

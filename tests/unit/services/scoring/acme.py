@@ -31,7 +31,9 @@ def days_ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
-def event(event_type: str, at: datetime = NOW, *, event_id: str = "", source: str = "//test", **data: Any) -> HealthEvent:
+def event(
+    event_type: str, at: datetime = NOW, *, event_id: str = "", source: str = "//test", **data: Any
+) -> HealthEvent:
     """One event of acme with an id of its own."""
     return HealthEvent(
         id=event_id or f"e{next(_numbers)}",

@@ -12,7 +12,11 @@ def test_past_windows_are_as_exact_as_those_that_end_now() -> None:
 
 def test_two_of_three_users_stay_and_both_windows_know_it() -> None:
     # The trap: a key's last day alone says 1 user for the first window, although there were 3.
-    users = [days.of(range(TODAY - 59, TODAY + 1)), days.of(range(TODAY - 59, TODAY + 1)), days.of(range(TODAY - 59, TODAY - 29))]
+    users = [
+        days.of(range(TODAY - 59, TODAY + 1)),
+        days.of(range(TODAY - 59, TODAY + 1)),
+        days.of(range(TODAY - 59, TODAY - 29)),
+    ]
     assert sum(bool(days.any_in(user, TODAY - 30, 30)) for user in users) == 3
     assert sum(bool(days.any_in(user, TODAY, 30)) for user in users) == 2
 

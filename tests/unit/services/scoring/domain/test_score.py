@@ -37,7 +37,8 @@ def model(dimensions: dict[str, int], *factors: FactorEntry, caps: tuple[float, 
         bands=BANDS,
         coverage_min=0.4,
         caps=[
-            CapEntry(cap=f"cap_{at:g}", source=["test"], at=at, when={"missing": "nothing"}, words="capped") for at in caps
+            CapEntry(cap=f"cap_{at:g}", source=["test"], at=at, when={"missing": "nothing"}, words="capped")
+            for at in caps
         ],
     )
     return compile_model(entry, {one.factor: compile_factor(one) for one in factors})
@@ -82,7 +83,14 @@ def test_nothing_known_is_no_score() -> None:
 
 def test_curves_are_straight_between_knots_and_flat_beyond() -> None:
     two_sided = model({"support": 100}, factor("tickets", "support", 1, [(0, 20), (2, 100), (6, 0)]))
-    assert [parts([value], two_sided)[0] for value in (-1, 0, 1, 2, 4, 9)] == [20_000, 20_000, 60_000, 100_000, 50_000, 0]
+    assert [parts([value], two_sided)[0] for value in (-1, 0, 1, 2, 4, 9)] == [
+        20_000,
+        20_000,
+        60_000,
+        100_000,
+        50_000,
+        0,
+    ]
 
 
 def test_only_the_lowest_cap_below_the_score_takes_the_difference() -> None:

@@ -9,7 +9,9 @@ from shared.contracts.health import Money
 from tests.unit.services.scoring.acme import ALL_FRESH, NOW, days_ago, event, healthy, packaged, state_of, used
 
 
-def signals(state: State, now: datetime = NOW, freshness: Mapping[str, datetime] = ALL_FRESH) -> Mapping[str, float | None]:
+def signals(
+    state: State, now: datetime = NOW, freshness: Mapping[str, datetime] = ALL_FRESH
+) -> Mapping[str, float | None]:
     return read(packaged(), state, now, freshness).signals
 
 
@@ -88,7 +90,9 @@ def test_sentiment_is_the_mean_tone_of_28_days() -> None:
 
 
 def test_an_answer_gets_old() -> None:
-    state = state_of([event("survey.answered", days_ago(100), survey="v", kind="nps", score=9, scale_min=0, scale_max=10)])
+    state = state_of(
+        [event("survey.answered", days_ago(100), survey="v", kind="nps", score=9, scale_min=0, scale_max=10)]
+    )
     assert signals(state)["nps_last"] == 9
     later = NOW + timedelta(days=80)
     assert signals(state, later, dict.fromkeys(ALL_FRESH, later))["nps_last"] is None
@@ -127,7 +131,9 @@ def test_champions_are_unknown_until_a_contact_is_known() -> None:
 def test_arr_is_twelve_months_of_running_subscriptions_in_one_currency() -> None:
     def of(*amounts: tuple[str, str]) -> Money | None:
         events = [
-            event("subscription.started", days_ago(9), subscription=f"s{n}", mrr={"amount": amount, "currency": currency})
+            event(
+                "subscription.started", days_ago(9), subscription=f"s{n}", mrr={"amount": amount, "currency": currency}
+            )
             for n, (amount, currency) in enumerate(amounts)
         ]
         return read(packaged(), state_of(events), NOW, ALL_FRESH).arr

@@ -17,6 +17,7 @@ from rich.table import Table
 from services.cli.embedded import kafka, postgres, running
 from services.cli.embedded.deployment import Deployment, Ports, Up
 from services.cli.embedded.folder import CannotStart
+from services.cli.embedded.kept import Kept
 from shared.telemetry import configure_logging
 
 PRIVATE_UMASK = 0o077
@@ -126,6 +127,8 @@ def show(console: Console, up_now: Up, data: Path) -> None:
         ("kafka", server, f"Apache Kafka {kafka.VERSION}, one node, {kept}" if kafka.NAME in up_now.own else "yours"),
         ("postgres", database, f"PostgreSQL {postgres.MAJOR}, {kept}" if postgres.NAME in up_now.own else "yours"),
     ]
+    if up_now.kept is not None:
+        rows.append(("events", *told(up_now.kept)))
     if up_now.key is not None:
         rows.append(("key", up_now.key, "all scopes, shown once   (bellwether keys create|list|revoke)"))
     console.print("\n[bold]Bellwether is up[/bold]   Ctrl-C stops it")
@@ -135,3 +138,14 @@ def show(console: Console, up_now: Up, data: Path) -> None:
         console.print(
             "  [yellow]note[/yellow]      this Kafka has no authentication: any user of this machine can connect to it"
         )
+
+
+def told(kept: Kept) -> tuple[str, str]:
+    """Whether a restart has cost anything."""
+    waiting = f"{kept.waiting:,} waiting to be"
+    if kept.lost:
+        return (
+            f"{kept.applied:,} applied, {kept.lost:,} LOST",
+            f"{waiting}; the log ends before, or begins after, our place",
+        )
+    return f"{kept.applied:,} applied", f"{waiting}; none of the accepted ones is lost"

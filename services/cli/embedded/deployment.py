@@ -16,6 +16,7 @@ from services.cli.embedded import kafka, postgres
 from services.cli.embedded.box import LOOPBACK, free_port, must_be_free, save
 from services.cli.embedded.child import Child
 from services.cli.embedded.jars import ROOT
+from services.cli.embedded.kept import Kept, kept
 from services.cli.embedded.pair import Addresses, Pair, Say, choose_port, silently
 from services.cli.embedded.processes import Program, marker
 from shared.contracts.topics import PARTITIONS_DEFAULT, PARTITIONS_EMBEDDED
@@ -40,12 +41,16 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """What runs now. key: made at the first start and shown once, else None. own: the servers that we run."""
+    """What runs now. key: made at the first start and shown once, else None. own: the servers that we run.
+
+    kept: what was found of earlier runs.
+    """
 
     addresses: Addresses
     api: str
     key: str | None
     own: tuple[str, ...]
+    kept: Kept | None
 
 
 class Deployment:
@@ -93,12 +98,13 @@ class Deployment:
         settings = Shared(kafka=addresses.kafka, postgres=addresses.postgres)
         self._say("making topics and tables")
         migrate.migrate(settings, self.pair.partitions)
+        found = asyncio.run(kept(settings))
         api_port = self._api_port()
         api = f"http://{LOOPBACK}:{api_port}"
         self._say("starting the services")
         self.pair.supervisor.start(self._children(settings, api_port))
         key = asyncio.run(first_key(settings))  # last, so that a start that fails makes none that nobody has seen
-        return Up(addresses, api, key, self._own)
+        return Up(addresses, api, key, self._own, found)
 
     def _api_port(self) -> int:
         box = self.pair.box

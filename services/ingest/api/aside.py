@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 from services.ingest import store
 from services.ingest.api import examples
 from services.ingest.api.answers import Aside, AsidePage, Origin, Payload, ReplayAnswer, ReplayResult
-from services.ingest.api.context import Ingest
+from services.ingest.api.context import Context, Ingest
 from services.ingest.api.outages import OutcomeUnknown, named_outages
 from services.ingest.domain.outcome import Refused
 from services.ingest.domain.reasons import BY_CODE, Reason
@@ -91,15 +91,13 @@ async def get_aside(
     ingest: Ingest,
     caller: _Reader,
     *,
-    aside_id: Annotated[int, Path(ge=1, le=_ANY_ID)],
+    aside_id: Annotated[str, Path(examples=["118"])],
     payload: _WithPayload = False,
 ) -> Response:
     with named_outages():
-        row = await store.one_aside(ingest.intake.pool, aside_id, with_payload=payload)
-        if row is None:
-            raise AsideUnknown(f"nothing was set aside under {aside_id}", id=aside_id)
+        row = await _find(ingest, aside_id, with_payload=payload)
         if payload:
-            await store.note_look(ingest.intake.pool, [aside_id], caller.actor)
+            await store.note_look(ingest.intake.pool, [row["id"]], caller.actor)
     return json_response(_aside(row))
 
 
@@ -126,6 +124,14 @@ async def replay_aside(request: Request, ingest: Ingest, caller: _Writer) -> Res
     with named_outages():
         replayed, states = await replay.by_ids(ids, caller.actor)
     return json_response(_replay_answer(ids, replayed, states, None))
+
+
+async def _find(ingest: Context, aside_id: str, *, with_payload: bool) -> asyncpg.Record:
+    number = int(aside_id) if aside_id.isascii() and aside_id.isdigit() and len(aside_id) < 19 else 0
+    row = await store.one_aside(ingest.intake.pool, number, with_payload=with_payload)
+    if row is None:
+        raise AsideUnknown(f"nothing was set aside under {aside_id[:40]!r}")
+    return row
 
 
 def _asked(body: bytes) -> ByIds | ByReason:

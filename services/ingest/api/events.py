@@ -36,7 +36,7 @@ JUDGE_AT_ONCE = 500  # events between two turns of the event loop, so that a lar
 router = APIRouter(tags=["events"])
 
 _Caller = Annotated[Principal, Depends(require("events:write"))]
-_Prefer = Annotated[str | None, Header(description="`handling=strict`: all events or none (RFC 7240)", max_length=200)]
+_Prefer = Annotated[str | None, Header(description="`handling=strict`: all events or none (RFC 7240)")]
 _STRICT = re.compile(r"(?:^|[,;])\s*handling\s*=\s*\"?strict\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 

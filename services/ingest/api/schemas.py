@@ -39,12 +39,12 @@ class SchemaUnknown(NotFound):
 
 
 @cache
-def _bodies() -> dict[tuple[str, int], bytes]:
+def _bodies() -> dict[tuple[str, str], bytes]:
     """Made from the structs that check the events, so it cannot differ from them."""
     bodies = {}
     for file_name, schema in schemas().items():
         name, _, version = file_name.removesuffix(".json").rpartition(".")
-        bodies[name, int(version)] = json.encode(schema)
+        bodies[name, version] = json.encode(schema)
     return bodies
 
 
@@ -56,7 +56,9 @@ def _bodies() -> dict[tuple[str, int], bytes]:
 async def list_schemas() -> Response:
     """What POST /v1/events and the raw topics take, and what Bellwether publishes."""
     entries = [
-        SchemaEntry(name, version, TYPES[name].stream.name if name in TYPES else None, f"/v1/schemas/{name}/{version}")
+        SchemaEntry(
+            name, int(version), TYPES[name].stream.name if name in TYPES else None, f"/v1/schemas/{name}/{version}"
+        )
         for name, version in sorted(_bodies())
     ]
     return json_response(SchemaList(entries))
@@ -72,11 +74,10 @@ _EXAMPLE: dict[str, Any] = {"content": {MEDIA_TYPE: {"example": {"title": "usage
     responses={200: _EXAMPLE, **responses(SchemaUnknown)},
 )
 async def get_schema(
-    name: Annotated[str, Path(max_length=64, examples=["usage.feature_used"])],
-    version: Annotated[int, Path(ge=1, le=1_000)],
+    name: Annotated[str, Path(examples=["usage.feature_used"])], version: Annotated[str, Path(examples=["1"])]
 ) -> Response:
     """Of a type that comes in: its `data`. Of one that goes out: the whole message."""
     body = _bodies().get((name, version))
     if body is None:
-        raise SchemaUnknown(f"no schema {name} version {version}: see GET /v1/schemas")
+        raise SchemaUnknown(f"no schema {name[:80]!r} version {version[:20]!r}: see GET /v1/schemas")
     return Response(body, media_type=MEDIA_TYPE)

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from pydantic import ValidationError
 
 from shared.http.probe import add_probes
@@ -18,12 +19,18 @@ from shared.kafka.claim import LogChanged
 from shared.telemetry import configure_logging
 
 VERSION = "0.1.0"
+DESCRIPTION = """
+Real-time customer health: send events, read explained scores, act on outreach.
+
+Every call needs `Authorization: Bearer bw_...`, a key made by `bellwether keys create`; each route names its scope. Every error is
+[problem+json](https://www.rfc-editor.org/rfc/rfc9457) with a stable `reason` to branch on and a `detail` for people.
+"""
 SHUTDOWN_SECONDS = 5  # open answers, streams among them, get no longer than this
 
 Mount = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def service_app(title: str, mounts: Sequence[Mount], *, description: str = "") -> FastAPI:
+def service_app(title: str, mounts: Sequence[Mount]) -> FastAPI:
     """An app that answers errors as problems, has probes, and opens every mount for as long as it runs."""
 
     @contextlib.asynccontextmanager
@@ -33,7 +40,7 @@ def service_app(title: str, mounts: Sequence[Mount], *, description: str = "") -
                 await stack.enter_async_context(mount(app))
             yield
 
-    app = FastAPI(title=title, version=VERSION, description=description, lifespan=lifespan)
+    app = FastAPIOffline(title=title, version=VERSION, description=DESCRIPTION, lifespan=lifespan)
     app.state.checks = {}
     install(app)
     add_probes(app, app.state.checks)

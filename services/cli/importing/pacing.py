@@ -6,6 +6,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 UNREAD_MAX = 2_000  # about a second of scoring's work on two small cores
 POLL_SECONDS = 0.05  # shorter costs requests, longer lets the reader run dry
@@ -68,9 +69,22 @@ class Pace:
         await self.wait_for_room(0, unread_max=0)
 
     async def _counted(self) -> tuple[int, int]:
-        """(records unread, records read), of what the log still holds."""
+        """(records unread, records read), once the broker can tell: a group's first coordinator takes it a moment."""
+        deadline = time.monotonic() + STALLED_SECONDS
+        while True:
+            try:
+                return await self._count()
+            except KafkaError as error:
+                if not error.retriable or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _count(self) -> tuple[int, int]:
+        """Of what the log still holds."""
         committed = await self._admin.list_consumer_group_offsets(self._group, partitions=self._partitions)
         begins = await self._consumer.beginning_offsets(self._partitions)
         ends = await self._consumer.end_offsets(self._partitions)
-        read = {part: max(committed[part].offset, begins[part]) for part in self._partitions}
+        read = {
+            part: max(committed[part].offset if part in committed else 0, begins[part]) for part in self._partitions
+        }
         return sum(ends[part] - read[part] for part in self._partitions), sum(read.values())

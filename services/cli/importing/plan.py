@@ -104,7 +104,7 @@ def _part(mapping: Mapping, path: Path) -> FileMapping:
 
 def _source(path: Path, part: FileMapping, lookups: dict[str, Table]) -> Source:
     form = format_of(path, part.format)
-    if form == "csv" and (idle := sorted(set(header_of(path, part.delimiter)) - part.columns)):
+    if form == "csv" and (idle := sorted(set(header_of(path, part.delimiter, part.columns)) - part.columns)):
         raise FileError(f"{path}: nothing takes column {', '.join(idle)}: use it, or say why not under `ignore:`")
     digests = [digest_of(path), *(lookups[name].digest for name in sorted(part.lookup))]
     return Source(path, part, form, sha256("".join(digests).encode()).hexdigest())

@@ -45,23 +45,22 @@ def read_rows(path: Path, form: str, delimiter: str, columns: set[str]) -> Itera
         yield from _csv_rows(path, file, delimiter, columns) if form == "csv" else _json_rows(file, columns)
 
 
-def header_of(path: Path, delimiter: str) -> list[str]:
-    """The names in a CSV file's first line. Raises FileError for a file without one."""
+def header_of(path: Path, delimiter: str, columns: set[str]) -> list[str]:
+    """The names in a CSV file's first line. Raises FileError for a file without one, or without one of `columns`."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         header = next(csv.reader(file, delimiter=delimiter), None)
     if not header:
         raise FileError(f"{path}: the file is empty; its first line must name the columns")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise FileError(f"{path}: column {', '.join(twice)} is there twice; give each column its own name")
+    if missing := sorted(columns - set(header)):
+        known = ", ".join(header)
+        raise FileError(f"{path}: no column {', '.join(missing)}; the columns are {known}: correct the mapping")
     return header
 
 
 def _csv_rows(path: Path, file: io.TextIOWrapper, delimiter: str, columns: set[str]) -> Iterator[Row | Refused]:
-    header = header_of(path, delimiter)
-    if missing := sorted(columns - set(header)):
-        raise FileError(
-            f"{path}: no column {', '.join(missing)}; the columns are {', '.join(header)}: correct the mapping"
-        )
+    header = header_of(path, delimiter, columns)
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     next(reader)
     while True:

@@ -67,7 +67,7 @@ def test_a_header_that_names_no_columns_or_one_twice_stops_the_file(tmp_path: Pa
     path = tmp_path / "file.csv"
     path.write_bytes(content)
     with pytest.raises(FileError, match=r"file\.csv"):
-        header_of(path, ",")
+        header_of(path, ",", set())
 
 
 def test_a_header_without_a_needed_column_stops_the_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:bellwether:problem:"  # a name to compare, not an address to open
 
 
 class ProblemBody(BaseModel):
@@ -17,7 +18,7 @@ class ProblemBody(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(examples=["/docs/problems#account_unknown"])
+    type: str = Field(examples=[f"{TYPE_PREFIX}account_unknown"])
     title: str
     status: int
     detail: str
@@ -124,7 +125,7 @@ class Unavailable(Problem):
 
 def _response(status: int, reason: str, detail: str, headers: dict[str, str], **members: Any) -> JSONResponse:
     body = {
-        "type": f"/docs/problems#{reason}",
+        "type": f"{TYPE_PREFIX}{reason}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -177,7 +178,7 @@ def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/ProblemBody"},
                     "example": {
-                        "type": f"/docs/problems#{problem.reason}",
+                        "type": f"{TYPE_PREFIX}{problem.reason}",
                         "title": HTTPStatus(problem.status).phrase,
                         "status": problem.status,
                         "detail": (problem.__doc__ or "").strip(),

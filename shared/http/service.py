@@ -23,7 +23,7 @@ DESCRIPTION = """
 Real-time customer health: send events, read explained scores, act on outreach.
 
 Every call needs `Authorization: Bearer bw_...`, a key made by `bellwether keys create`; each route names its scope.
-Every error is [problem+json](https://www.rfc-editor.org/rfc/rfc9457) with a stable `reason` to branch on and a `detail` for people.
+Every error is problem+json (RFC 9457) with a stable `reason` to branch on and a `detail` for people.
 """
 SHUTDOWN_SECONDS = 5  # open answers, streams among them, get no longer than this
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import typer
 
 from services.cli.embedded import running
 from services.cli.embedded.folder import Folder
+from services.cli.up import down, status
 from tests.pair import ROOT, World
 
 STOP_SECONDS = 10.0
@@ -73,12 +75,6 @@ def terminal(data: Path, until: str = LAST_LINE, env: Mapping[str, str] | None =
                 running.end(folder)
 
 
-def bellwether(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-
-
 def pids(data: Path) -> dict[str, int | None]:
     return {row.name: row.pid for row in running.seen(Folder(data))}
 
@@ -101,6 +97,10 @@ def listed(terminal: Terminal, key: str) -> int:
     return httpx.get(f"{terminal.api}/v1/accounts", headers={"Authorization": f"Bearer {key}"}).status_code
 
 
+def _all_new(now: Mapping[str, int | None], before: Mapping[str, int | None], *names: str) -> bool:
+    return all(now[name] not in {None, before[name]} for name in names)
+
+
 def services_now(data: Path) -> set[int | None]:
     found = pids(data)
     return {found[name] for name in SERVICES}
@@ -110,14 +110,14 @@ def services_now(data: Path) -> set[int | None]:
 def test_whatever_is_killed_comes_back_and_down_leaves_nothing_running(tmp_path: Path) -> None:
     data = tmp_path / "my data"
     with terminal(data) as first:
-        assert bellwether("status", "--data", str(data)).returncode == 0
+        status(data, env=False)  # nothing is missing
         key = first.key
         assert listed(first, key) == 200
         before = pids(data)
         assert None not in before.values()
-        for name in SERVICES:
+        for name in ("scoring", "api"):
             psutil.Process(before[name]).kill()
-        eventually(lambda: services_now(data).isdisjoint({None, *before.values()}), "four new processes")
+        eventually(lambda: _all_new(pids(data), before, "scoring", "api"), "a new worker and a new API")
         eventually(lambda: is_ready(first.api), "a new API that is ready")
 
         first.process.kill()  # and nobody with it: all others are orphans now
@@ -128,9 +128,11 @@ def test_whatever_is_killed_comes_back_and_down_leaves_nothing_running(tmp_path:
             assert listed(second, key) == 200
             assert "none of the accepted ones is lost" in second.screen
 
-            assert bellwether("down", "--data", str(data)).returncode == 0
+            down(data)
             assert second.process.wait(STOP_SECONDS) == 0
             assert set(pids(data).values()) == {None}
+            with pytest.raises(typer.Exit):
+                status(data, env=False)
 
 
 @pytest.mark.timeout(180)

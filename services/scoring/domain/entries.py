@@ -91,11 +91,10 @@ class WindowEntry(_Entry, frozen=True, kw_only=True):
 
 
 class LevelEntry(_Entry, frozen=True, kw_only=True):
-    """Active days of a sum, decayed. Missing for the first `history_days` after the first of them."""
+    """Active days of a sum, decayed."""
 
     field: str
     half_life_days: float
-    history_days: int = 0
 
 
 class OverEntry(_Entry, frozen=True, kw_only=True):

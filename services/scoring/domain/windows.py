@@ -106,11 +106,8 @@ def _level(entry: LevelEntry, signal: SignalEntry, kinds: Kinds) -> tuple[Read, 
         if end_us is None:
             return None
         if not isinstance(value, sum.Sum):
-            return None if entry.history_days else 0.0
-        end_day = day_of(end_us)
-        if not sum.reaches_back_to(value, end_day - entry.history_days):
-            return None
-        return sum.level(value, end_day, entry.half_life_days)
+            return 0.0
+        return sum.level(value, day_of(end_us), entry.half_life_days)
 
     return read, _account_field(entry.field, kinds, "sum")
 

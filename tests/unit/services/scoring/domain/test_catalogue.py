@@ -48,7 +48,7 @@ def test_what_was_stored_reads_as_what_was_written() -> None:
 
 def test_usage_level_weighs_more_than_its_trend() -> None:
     weights = {factor.id: factor.weight for factor in packaged().models[0].factors}
-    assert weights["usage_level"] >= 4 * weights["usage_trend"]
+    assert weights["usage_level"] == 11 * weights["usage_trend"]
 
 
 def test_an_event_is_known_to_move_what_is_derived_from_it() -> None:

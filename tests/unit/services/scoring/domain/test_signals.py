@@ -54,10 +54,10 @@ def test_a_trend_needs_two_whole_windows() -> None:
     assert signals(daily(55))["usage_trend"] is None
 
 
-def test_the_level_needs_four_weeks_of_history() -> None:
-    daily = state_of([used(days_ago(day)) for day in range(29)])
+def test_the_level_is_zero_without_use_and_grows_with_each_active_day() -> None:
+    daily = state_of([used(days_ago(day), quantity=9) for day in range(29)])
     assert signals(daily)["usage_level_90d"] == pytest.approx(sum(0.5 ** (day / 90) for day in range(29)))
-    assert signals(state_of([used(days_ago(day)) for day in range(28)]))["usage_level_90d"] is None
+    assert signals(State())["usage_level_90d"] == 0
 
 
 def test_missing_in_is_missing_out() -> None:

@@ -75,7 +75,7 @@ def test_an_escalated_ticket_makes_it_red_at_once_and_is_the_cause() -> None:
 def test_an_account_goes_silent_with_no_event_of_its_own() -> None:
     state = state_of(healthy())
     first = snapshot_of(state)
-    later = NOW + timedelta(days=31)
+    later = NOW + timedelta(days=61)
     silent = snapshot_of(state, later, first)
     assert silent.statuses["band"].value == "red"
     assert "went_silent" in [reason.code for reason in silent.reasons]
@@ -85,7 +85,7 @@ def test_an_account_goes_silent_with_no_event_of_its_own() -> None:
 def test_when_the_whole_stream_stops_nobody_is_silent() -> None:
     state = state_of(healthy())
     first = snapshot_of(state)
-    later = NOW + timedelta(days=31)
+    later = NOW + timedelta(days=61)
     fresh = dict.fromkeys(STREAMS, later) | {"product.usage": NOW}
     assert snapshot_of(state, later, first, fresh).statuses["band"].value == "green"
 

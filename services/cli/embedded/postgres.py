@@ -27,6 +27,7 @@ ADMIN = "bellwether_admin"  # PostgreSQL's superuser; used to make the role and 
 ROLE = "bellwether"
 DATABASE = "bellwether"
 MAJOR = "18"
+NOBODY = 65534
 ANSWER_SECONDS = 5.0
 ORPHANED_BACKENDS_SECONDS = 5.0  # they end by themselves within milliseconds of losing their postmaster
 STOP_SECONDS = 5.5  # with 4 s before it for the services, all is over within 10 s
@@ -123,8 +124,7 @@ class Postgres:
     def _initdb(self) -> None:
         self.folder.pg.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
-            user = _ordinary_user()
-            os.chown(self.folder.pg, user.pw_uid, user.pw_gid)
+            os.chown(self.folder.pg, *_ordinary_user())
         with tempfile.NamedTemporaryFile("w", dir=self.folder.tmp) as password:
             password.write(self.box.admin_password)
             password.flush()
@@ -175,8 +175,13 @@ def _binary(name: str) -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin" / name
 
 
-def _ordinary_user() -> pwd.struct_passwd:
-    return pwd.getpwnam("nobody")
+def _ordinary_user() -> tuple[int, int]:
+    """User and group id of `nobody`; a bare container has no name for it, but the kernel does not ask for one."""
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        return NOBODY, NOBODY
+    return nobody.pw_uid, nobody.pw_gid
 
 
 def _as_ordinary_user() -> list[str]:
@@ -185,9 +190,9 @@ def _as_ordinary_user() -> list[str]:
         return []
     if sys.platform != "linux":
         raise CannotStart("PostgreSQL does not run as root: run `bellwether up` as an ordinary user")
-    user = _ordinary_user()
+    uid, gid = _ordinary_user()
     shim = Path(__file__).with_name("exec_shim.py")
-    return [sys.executable, "-I", str(shim), str(user.pw_uid), str(user.pw_gid)]
+    return [sys.executable, "-I", str(shim), str(uid), str(gid)]
 
 
 def _wait_for_orphaned_backends(data: Path) -> None:

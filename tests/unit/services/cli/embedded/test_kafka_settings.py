@@ -7,7 +7,7 @@ from services.cli.embedded.kafka_settings import as_properties
     ("value", "written"),
     [
         ("/srv/data", "/srv/data"),
-        ("/home/jörg/my data", "/home/j\\u00f6rg/my data"),
+        ("/srv/jörg/my data", "/srv/j\\u00f6rg/my data"),
         ("/srv/𝛂", "/srv/\\ud835\\udec2"),
         ("a\\b", "a\\\\b"),
     ],

@@ -14,7 +14,7 @@ from services.ingest.api.body import BodyBroken, read_events
 from services.ingest.api.context import Context, Ingest
 from services.ingest.api.outages import OutcomeUnknown, named_outages
 from services.ingest.domain.outcome import Valid
-from services.ingest.domain.reasons import Reason
+from services.ingest.domain.reasons import as_markdown
 from services.ingest.forward import NotAcknowledged, position_of
 from services.ingest.intake import Item, judge
 from shared.http.auth import Principal, require
@@ -47,15 +47,12 @@ class Behind(TooManyRequests):
     retry_after_seconds = RETRY_AFTER_SECONDS
 
 
-_REASONS = "\n".join(f"| `{reason}` | {reason.meaning} | {reason.remedy} |" for reason in Reason)
 _DESCRIPTION = f"""Up to 5,000 CloudEvents and 8 MiB decoded, gzip or not; one object or an array.
 
 `202` all taken, `207` some refused, `422` all refused: read `results`. `parked` events are kept until their alias is
 bound by `identity.linked`. Sending the same ids again is always safe: an event counts once.
 
-| reason | what is wrong | what to do |
-| --- | --- | --- |
-{_REASONS}
+{as_markdown()}
 """
 _PROBLEMS = responses(Unauthorized, Forbidden, TooLarge, UnsupportedMediaType, BodyBroken)
 

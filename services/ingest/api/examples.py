@@ -66,9 +66,15 @@ _REFUSED = {
 }
 _PARKED = {"index": 2, "id": "e3", "status": "parked", "alias": "stripe:cus_A"}
 
-ALL_ACCEPTED = {"accepted": 1, "parked": 0, "refused": 0, "position": "3:10422", "results": [_ACCEPTED]}
-MIXED = {"accepted": 1, "parked": 1, "refused": 1, "position": "3:10422", "results": [_ACCEPTED, _REFUSED, _PARKED]}
-NONE = {
+ALL_ACCEPTED: dict[str, Any] = {"accepted": 1, "parked": 0, "refused": 0, "position": "3:10422", "results": [_ACCEPTED]}
+MIXED: dict[str, Any] = {
+    "accepted": 1,
+    "parked": 1,
+    "refused": 1,
+    "position": "3:10422",
+    "results": [_ACCEPTED, _REFUSED, _PARKED],
+}
+NONE: dict[str, Any] = {
     "accepted": 0,
     "parked": 0,
     "refused": 1,

@@ -111,3 +111,9 @@ class Reason(StrEnum):
 
 
 BY_CODE: dict[str, Reason] = {reason.value: reason for reason in Reason}
+
+
+def as_markdown() -> str:
+    """The table that people read on /docs and in docs/ingest.md."""
+    rows = "\n".join(f"| `{reason}` | {reason.meaning} | {reason.remedy} |" for reason in Reason)
+    return f"| reason | what is wrong | what to do |\n| --- | --- | --- |\n{rows}"

@@ -1,6 +1,7 @@
 """One deployment for all tests of ingest that need no faults: each uses ids, accounts and aliases of its own."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -16,15 +17,19 @@ from tests.pair import new_world
 def deployment(pair: Addresses) -> Iterator[Deployment]:
     """API and worker, up for the whole session."""
     with asyncio.Runner() as runner:
-        made = new_world(pair, "ingest_")
-        world = runner.run(made.__aenter__())
-        served = serving(world)
-        try:
-            with running(world, "worker", INGEST_RELEASE_EVERY_SECONDS="0.5"):
-                yield runner.run(served.__aenter__())
-        finally:
-            runner.run(served.__aexit__(None, None, None))
-            runner.run(made.__aexit__(None, None, None))
+        made = _deployed(pair)
+        yield runner.run(made.__aenter__())
+        runner.run(made.__aexit__(None, None, None))
+
+
+@contextlib.asynccontextmanager
+async def _deployed(pair: Addresses) -> AsyncIterator[Deployment]:
+    async with (
+        new_world(pair, "ingest_") as world,
+        running(world, "worker", INGEST_RELEASE_EVERY_SECONDS="0.5"),
+        serving(world) as served,
+    ):
+        yield served
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from shared.kafka.clients import asking_consumer, producer
 from tests.pair import ROOT, World
 
 SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 10.0
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -155,17 +156,17 @@ async def everything(world: World, topic: str) -> AsyncIterator[Any]:
         await reader.stop()
 
 
-@contextlib.contextmanager
-def running(world: World, role: str, *arguments: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One process of ingest, ended with SIGTERM; it must end by itself and cleanly."""
+@contextlib.asynccontextmanager
+async def running(world: World, role: str, *arguments: str, **env: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """One process of ingest, ended with SIGTERM; it must end by itself."""
     command = [sys.executable, "-m", "services.ingest.main", role, *arguments]
-    process = subprocess.Popen(command, env=world.env(**env), cwd=ROOT)
+    process = subprocess.Popen(command, env=world.env(**env), cwd=ROOT)  # noqa: ASYNC220  one fork, in a test
     try:
         yield process
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
+        await asyncio.to_thread(process.wait, STOP_SECONDS_MAX)
 
 
 def free_port() -> int:
@@ -179,7 +180,7 @@ def free_port() -> int:
 async def serving(world: World, **env: str) -> AsyncIterator[Deployment]:
     """An API process in `world`, ready, with a key of all scopes."""
     port = free_port()
-    with running(world, "api", "--port", str(port), **env):
+    async with running(world, "api", "--port", str(port), **env):
         connection = await world.connect("ingest")
         key = await create_key(connection, "backend")
         await connection.close()

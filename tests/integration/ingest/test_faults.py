@@ -2,12 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tests.integration.ingest.deployment import Deployment, event, serving, until
+from tests.integration.ingest.cable import cable_to
+from tests.integration.ingest.deployment import Deployment, event, running, serving, until
 from tests.pair import World
 
 
@@ -46,6 +48,25 @@ async def _is_unknown(client: httpx.AsyncClient, sent: object) -> bool:
 
 async def _is_accepted(client: httpx.AsyncClient, sent: object) -> bool:
     return (await client.post("/v1/events", json=sent)).status_code == 202
+
+
+async def test_without_postgres_the_worker_forwards_what_needs_none_and_keeps_the_rest_waiting(world: World) -> None:
+    deployment = Deployment(world, "", "")
+    server = urlsplit(world.dsn)
+    assert server.hostname
+    assert server.port
+    async with cable_to(server.hostname, server.port) as cable:
+        through = world.dsn.replace(f":{server.port}/", f":{cable.port}/")
+        first, good, bad = event(), event(), event(time=None)
+        async with running(world, "worker", BELLWETHER_POSTGRES=through):
+            await deployment.produce("product.usage", [first])
+            await deployment.until_forwarded([first["id"]])
+            await cable.pull()
+            await deployment.produce("product.usage", [good])
+            await deployment.until_forwarded([good["id"]])
+            (at,) = await deployment.produce("product.usage", [bad])
+            await cable.plug_in()
+            assert (await deployment.aside_at([at]))[at]["reason"] == "time_missing"
 
 
 async def test_while_scoring_is_too_far_behind_callers_wait(world: World) -> None:

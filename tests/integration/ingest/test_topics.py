@@ -97,12 +97,12 @@ async def test_each_stream_reaches_health_events_keyed_by_account(
 async def test_a_batch_read_again_sets_aside_once_and_forwards_again(world: World) -> None:
     deployment = Deployment(world, "", "")
     good, bad = event(), event(time=None)
-    with running(world, "worker"):
+    async with running(world, "worker"):
         (_, at) = await deployment.produce("product.usage", [good, bad])
         await deployment.until_forwarded([good["id"]])
         await until(lambda: _is_committed(world, 2), "both offsets committed")
     await _begin_again(world)
-    with running(world, "worker"):
+    async with running(world, "worker"):
         await until(lambda: _has_copies(deployment, good["id"], 2), "the good one forwarded again")
         await until(lambda: _is_committed(world, 2), "both offsets committed again")
     assert len(await deployment.rows("SELECT 1 FROM aside")) == len(await deployment.aside_at([at])) == 1
@@ -112,12 +112,12 @@ async def test_a_worker_killed_in_between_loses_nothing(world: World) -> None:
     deployment = Deployment(world, "", "")
     sent = [event(subject=f"a{n % 20}") for n in range(4_000)]
     bad = [event(subject="@x") for _ in range(100)]
-    with running(world, "worker") as worker:
+    async with running(world, "worker") as worker:
         await deployment.produce("product.usage", [*sent[:3_000], *bad])
         await until(partial(_has_anything, world), "some of them forwarded")
         worker.kill()
     await deployment.produce("product.usage", sent[3_000:])
-    with running(world, "worker"):
+    async with running(world, "worker"):
         await deployment.until_forwarded([one["id"] for one in sent])
         await until(lambda: _has_aside(deployment, len(bad)), "all bad ones aside")
     ids = {row["event_id"] for row in await deployment.rows("SELECT event_id FROM aside")}

@@ -1,10 +1,14 @@
 """outreach.events as server-sent events."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import msgspec
+from aiokafka import ConsumerRecord
 from fastapi import APIRouter, Depends, Header
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from msgspec import Struct, json
 
 from services.alerts.api import examples
@@ -15,8 +19,14 @@ from shared.http.problem import Forbidden, Unauthorized, Unavailable, Unprocessa
 
 router = APIRouter(tags=["outreach"], dependencies=[Depends(require("outreach:read"))])
 
+MEDIA_TYPE = "text/event-stream"
+PING_SECONDS = 15.0  # the interval that the specification of server-sent events recommends
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # proxies must neither keep nor collect it
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "events as they come", "content": {"text/event-stream": {"example": examples.STREAM}}}
+    200: {
+        "description": "events as they come",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": examples.STREAM}},
+    }
 }
 
 
@@ -36,18 +46,39 @@ async def _listening(
         yield listening
 
 
+# FastAPI's own EventSourceResponse describes itself with `itemSchema`, which OpenAPI 3.1 does not know.
 @router.get(
     "/v1/outreach/stream",
     summary="Outreach as it happens (server-sent events)",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses={**_STREAM, **responses(Unauthorized, Forbidden, Unprocessable, Unavailable)},
 )
-async def stream(listening: Annotated[Listening, Depends(_listening)]) -> AsyncIterator[ServerSentEvent]:
+async def stream(listening: Annotated[Listening, Depends(_listening)]) -> StreamingResponse:
     """Each event is the CloudEvent of the topic, named by its type; its id is the position to come back with.
 
     The same event may come again after a reconnect: its own `id` tells.
     """
-    yield ServerSentEvent(comment="outreach.events", id=listening.position)
+    return StreamingResponse(_events(listening), headers=_HEADERS, media_type=MEDIA_TYPE)
+
+
+async def _events(listening: Listening) -> AsyncIterator[bytes]:
+    # An id without data is no event, but the position to come back with if nothing ever comes.
+    yield format_sse_event(comment="outreach.events", id=listening.position)
+    said_at = time.monotonic()
     async for record in listening.records():
-        kind = json.decode(record.value, type=_Typed).type
-        yield ServerSentEvent(raw_data=record.value.decode(), event=kind, id=listening.position)
+        if record is not None:
+            yield _event(record, listening.position)
+        elif time.monotonic() - said_at < PING_SECONDS:
+            continue
+        else:
+            yield KEEPALIVE_COMMENT
+        said_at = time.monotonic()
+
+
+def _event(record: ConsumerRecord, position: str) -> bytes:
+    """A record that is no JSON was written by mistake: the listener passes it by its id alone."""
+    try:
+        kind = json.decode(record.value or b"", type=_Typed).type
+    except msgspec.MsgspecError:
+        return format_sse_event(id=position)
+    return format_sse_event(event=kind, data_str=record.value.decode(), id=position)

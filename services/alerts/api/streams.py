@@ -55,8 +55,11 @@ class Listening:
         """Where a listener that leaves now would go on."""
         return position_of(self._next)
 
-    async def records(self) -> AsyncIterator[ConsumerRecord]:
-        """Each record as it comes; ends when the process stops, or when the broker does not answer any more."""
+    async def records(self) -> AsyncIterator[ConsumerRecord | None]:
+        """Each record as it comes, and None after POLL_MS without one.
+
+        Ends when the process stops, or when the broker does not answer any more.
+        """
         while not self._stopping.is_set():
             try:
                 polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
@@ -66,6 +69,8 @@ class Listening:
                 for record in records:
                     self._next[partition.partition] = record.offset + 1
                     yield record
+            if not polled:
+                yield None
 
 
 class Streams:

@@ -1,7 +1,8 @@
 """What the demo asks of the HTTP API: the very routes that anybody would use."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -38,6 +39,15 @@ class _Page(Struct):
     next: str | None = None
 
 
+class _Work(Struct):
+    title: str
+
+
+class _WorkPage(Struct):
+    outreach: list[_Work]
+    next: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The answer to one event over HTTP."""
@@ -63,10 +73,19 @@ class Api:
         found: list[Account] = []
         parameters: dict[str, str] = {"limit": str(PAGE), "sort": "score"}
         while True:
-            answer = await self._client.get("/v1/accounts", params=parameters)
-            answer.raise_for_status()
-            page = json.decode(answer.content, type=_Page)
+            page = json.decode(await self._get("/v1/accounts", parameters), type=_Page)
             found += page.accounts
+            if page.next is None:
+                return found
+            parameters["cursor"] = page.next
+
+    async def open_work(self) -> Counter[str]:
+        """Title of a rule -> how many alerts of it are open."""
+        found: Counter[str] = Counter()
+        parameters: dict[str, str] = {"limit": str(PAGE), "state": "firing"}
+        while True:
+            page = json.decode(await self._get("/v1/outreach", parameters), type=_WorkPage)
+            found.update(item.title for item in page.outreach)
             if page.next is None:
                 return found
             parameters["cursor"] = page.next
@@ -76,6 +95,11 @@ class Api:
         headers = {"content-type": "application/cloudevents+json"}
         answer = await self._client.post("/v1/events", content=event, headers=headers)
         return Sent(answer.status_code, answer.json())
+
+    async def _get(self, path: str, parameters: Mapping[str, str]) -> bytes:
+        answer = await self._client.get(path, params=parameters)
+        answer.raise_for_status()
+        return answer.content
 
     async def outreach(self) -> AsyncIterator[dict[str, Any]]:
         """Outreach as it comes, over server-sent events, from now on; reconnects where it left off."""

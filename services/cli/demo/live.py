@@ -42,12 +42,12 @@ _Story = Callable[[_Moment], tuple[Draft, str]]
 def _payment_fails(moment: _Moment) -> tuple[Draft, str]:
     due = (moment.now + timedelta(days=10)).isoformat()
     money = {"amount": str(moment.customer.mrr), "currency": CURRENCY, "due_at": due}
-    data = {"invoice": f"{moment.customer.account}-{moment.tag}", "attempt": 1, "failure_code": "card_declined"}
+    data = {"invoice": f"in-{moment.tag}", "attempt": 1, "failure_code": "card_declined"}
     return moment.draft("invoice.payment_failed", data | money), "a payment failed"
 
 
 def _urgent_ticket(moment: _Moment) -> tuple[Draft, str]:
-    data = {"ticket": f"{moment.customer.account}-{moment.tag}", "priority": "urgent", "sentiment": -0.8}
+    data = {"ticket": f"ti-{moment.tag}", "priority": "urgent", "sentiment": -0.8}
     title = {"kind": "incident", "title": "exports come out empty"}
     return moment.draft("ticket.opened", data | title), "an urgent ticket was opened"
 

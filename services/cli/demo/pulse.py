@@ -32,7 +32,7 @@ class Pulse:
 
     async def run(self, fleet: Sequence[Customer], seed: int) -> None:
         """Until it is cancelled."""
-        tag = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+        tag = f"{datetime.now(UTC):%m%d%H%M%S}"
         number = 0
         while True:
             happened = happening(number, fleet, seed, datetime.now(UTC), tag)

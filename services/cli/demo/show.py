@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Console
@@ -44,7 +44,7 @@ class Show:
             fleet = make_fleet(self._seed, self._now.date())
             await self._load(fleet)
             accounts = await self._settled(api)
-            self._print_tables(accounts, key)
+            self._print_tables(accounts, await api.open_work(), key)
             await self._live(api, fleet, seconds)
         finally:
             await api.close()
@@ -75,8 +75,9 @@ class Show:
             before, now = now, await api.accounts()
         return now
 
-    def _print_tables(self, accounts: Sequence[Account], key: str) -> None:
-        for part in (view.bands(accounts), view.first_ones(accounts), view.links(self._up.api, key)):
+    def _print_tables(self, accounts: Sequence[Account], work: Mapping[str, int], key: str) -> None:
+        tables = (view.bands(accounts), view.first_ones(accounts))
+        for part in (*tables, view.open_work(work), view.links(self._up.api, key)):
             self._console.print()
             self._console.print(part)
         self._console.print(f"\n[dim]first tables {time.monotonic() - self._began:.0f} s after the start[/]")
@@ -86,14 +87,14 @@ class Show:
         self._console.print(f"\n[bold]Live[/] {until}: events over HTTP and Kafka, and the outreach that follows")
         to_broker = producer(self._settings.kafka)
         await to_broker.start()
-        pulse = Pulse(self._settings, api, to_broker, self._console.print)
+        pulse = Pulse(self._settings, api, to_broker, lambda line: self._console.print(line, soft_wrap=True))
         heard = 0
         try:
             async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
                 group.create_task(pulse.run(fleet, self._seed))
                 async for message in api.outreach():
                     heard += 1
-                    self._console.print(view.outreach_line(message))
+                    self._console.print(view.outreach_line(message), soft_wrap=True)
         except TimeoutError:
             pass
         finally:

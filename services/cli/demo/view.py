@@ -82,12 +82,21 @@ def outreach_line(message: Mapping[str, Any]) -> str:
     )
 
 
+def open_work(by_title: Mapping[str, int]) -> str:
+    """What the history left to do. It was opened quietly: a past that comes in at once is nobody's alarm."""
+    if not by_title:
+        return "No work is open."
+    listed = ", ".join(f"{escape(title)} {count}" for title, count in sorted(by_title.items(), key=lambda e: -e[1]))
+    return f"[bold]Work that is open[/]   {listed}"
+
+
 def links(origin: str, key: str) -> RenderableType:
     """Where to look next."""
     return Group(
         f"API pages     {origin}/docs",
         f"worst first   {origin}/v1/accounts?sort=score",
         f"one account   {origin}/v1/accounts/acme/health",
+        f"open work     {origin}/v1/outreach?state=firing",
         f"key           {key}",
     )
 

@@ -70,6 +70,12 @@ def test_outreach_says_who_does_what_until_when_and_when_it_is_over() -> None:
     assert shown(view.outreach_line(outreach("resolved"))).strip() == "resolved Acme [ltd]: a payment failed"
 
 
+def test_open_work_is_listed_by_how_much_of_it_there_is() -> None:
+    text = shown(view.open_work({"Went silent": 2, "Critical ticket open too long": 40}))
+    assert text.strip() == "Work that is open   Critical ticket open too long 40, Went silent 2"
+    assert shown(view.open_work({})).strip() == "No work is open."
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("20s", 20), ("5m", 300), ("1h", 3600), ("90", 90), ("1.5s", 1.5)])
 def test_a_duration_is_a_number_with_its_unit(text: str, seconds: float) -> None:
     assert duration_seconds(text) == seconds

@@ -45,8 +45,12 @@ check: $(DEV) ## everything that reads the code without running it
 	@echo "generated schemas";  $(BIN)/python -m shared.contracts.generate --check
 
 .PHONY: test
-test: $(DEV) ## all tests, on a real Kafka and a real Postgres; TESTS=path picks some
-	@$(BIN)/python -m pytest --ignore=tests/data $(TESTS) $(ARGS)
+test: $(DEV) ## tests on a real Kafka and a real Postgres; TESTS=path picks some
+	@$(BIN)/python -m pytest --ignore=tests/data --ignore=tests/e2e $(TESTS) $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: $(DEV) ## whole installations as a user runs them, killed and started again; some minutes
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 .PHONY: test-data
 test-data: $(DEV) ## checks on third-party data, DATA=folder

@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli.connect import connection
+from services.cli.connect import connection, settings_here
 from shared.contracts.routes import SCOPES
 from shared.http.auth import create_key
-from shared.settings import Shared
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 
@@ -26,7 +25,7 @@ def create(
 
     async def run() -> str:
         expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        async with connection(Shared(), "access") as opened:
+        async with connection(settings_here(), "access") as opened:
             return await create_key(opened, name, scope or SCOPES, expires_at)  # type: ignore[arg-type]
 
     try:
@@ -40,7 +39,7 @@ def list_keys() -> None:
     """All keys, without their secrets."""
 
     async def run() -> list[tuple[object, ...]]:
-        async with connection(Shared(), "access") as opened:
+        async with connection(settings_here(), "access") as opened:
             rows = await opened.fetch(
                 "SELECT prefix, name, scopes, created_at, expires_at, revoked_at FROM credential ORDER BY created_at"
             )
@@ -58,7 +57,7 @@ def revoke(prefix: Annotated[str, typer.Argument(help="The eight characters afte
     """Make a key useless, within seconds, for good."""
 
     async def run() -> bool:
-        async with connection(Shared(), "access") as opened, opened.transaction():
+        async with connection(settings_here(), "access") as opened, opened.transaction():
             found: str | None = await opened.fetchval(
                 "UPDATE credential SET revoked_at = now() WHERE prefix = $1 AND revoked_at IS NULL RETURNING prefix",
                 prefix.removeprefix("bw_"),

@@ -6,8 +6,8 @@ import typer
 from pydantic import ValidationError
 
 from services.cli import keys, migrate, positions
-from services.cli.demo import command as demo
-from services.cli.importing import command as importing
+from services.cli.demo.command import demo
+from services.cli.importing.command import import_command
 from services.cli.trace import trace
 from services.cli.up import down, status, up
 
@@ -19,8 +19,8 @@ app.command()(down)
 app.command()(status)
 app.command()(trace)
 app.command("migrate")(migrate.migrate_command)
-app.command("import")(importing.import_command)
-app.command("demo")(demo.demo)
+app.command("import")(import_command)
+app.command("demo")(demo)
 app.add_typer(keys.app, name="keys")
 app.add_typer(positions.app, name="positions")
 

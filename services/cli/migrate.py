@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.connect import settings_here
 from services.scoring import definitions_store
 from shared.contracts.topics import PARTITIONS_DEFAULT
 from shared.kafka import topics
@@ -28,5 +29,5 @@ def migrate_command(
     ] = 1,
 ) -> None:
     """Create topics and tables, apply what is missing, activate this release's catalogue."""
-    migrate(Shared(), partitions, replication)
+    migrate(settings_here(), partitions, replication)
     typer.echo("topics, schemas and catalogue are up to date")

@@ -7,10 +7,9 @@ import typer
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 
-from services.cli.connect import connection
+from services.cli.connect import connection, settings_here
 from shared.kafka.clients import consumer
 from shared.kafka.log_id import LogIdentity
-from shared.settings import Shared
 
 app = typer.Typer(no_args_is_help=True, help="Positions in Kafka's logs, as Postgres keeps them.")
 
@@ -23,7 +22,7 @@ def adopt(service: Service, topic: Topic) -> None:
     """Read a log that was made anew from its start; what is known stays, duplicates are found by their ids."""
 
     async def run() -> int:
-        settings = Shared()
+        settings = settings_here()
         client = AIOKafkaClient(bootstrap_servers=settings.kafka)
         await client.bootstrap()
         try:
@@ -50,7 +49,7 @@ def accept_gap(service: Service, topic: Topic, partition: Annotated[int, typer.A
     """Go on at the log's present start; the records before it are lost and stay so."""
 
     async def run() -> tuple[int, int]:
-        settings = Shared()
+        settings = settings_here()
         reader = consumer(settings.kafka, f"{settings.prefix}positions")
         await reader.start()
         try:

@@ -75,10 +75,6 @@ INSERT INTO fresh (partition, account, body)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::bytea[])
 ON CONFLICT (partition, account) DO UPDATE SET body = excluded.body;
 
--- name: clear_fresh
--- After its records have been settled.
-DELETE FROM fresh WHERE partition = ANY($1::smallint[]) AND account = ANY($2::text[]);
-
 -- name: write_state
 -- Settles records.
 INSERT INTO state (partition, account, kind, key, body)

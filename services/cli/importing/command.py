@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.cli.connect import connection
+from services.cli.connect import connection, settings_here
 from services.cli.importing.checking import Checker
 from services.cli.importing.pacing import Stalled
 from services.cli.importing.plan import Check, Plan, make_plan, newest_time, shift_to
@@ -58,7 +58,7 @@ def import_command(
     console = Console()
     try:
         request = Request(make_plan(read_mapping(mapping), files), console, out, shift_to_now, again)
-        reports = asyncio.run(_dry(request) if dry_run else _real(request, Shared()))
+        reports = asyncio.run(_dry(request) if dry_run else _real(request, settings_here()))
     except (MappingError, FileError, ImportRefused, Stalled, KafkaError, OSError) as error:
         console.print(f"import: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -1,4 +1,4 @@
-"""The claimed batch on a real broker and a real Postgres, with the smallest service that can lose or double something."""
+"""The claimed batch on real servers, with the smallest service that can lose or double something."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from shared.kafka.clients import consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
-from shared.postgres.pool import Connection, open_pool
+from shared.postgres.pool import Connection, Pool, open_pool
 from shared.settings import Shared
 from tests.pair import World
 
@@ -38,7 +38,9 @@ class Adder:
     looks: dict[int, list[str]] = field(default_factory=dict)
     forgotten: int = 0
 
-    async def due(self, connection: Connection, partitions: Sequence[int], now: datetime) -> Mapping[int, Sequence[str]]:
+    async def due(
+        self, connection: Connection, partitions: Sequence[int], now: datetime
+    ) -> Mapping[int, Sequence[str]]:
         due, self.looks = self.looks, {}
         return {p: accounts for p, accounts in due.items() if p in partitions}
 
@@ -56,7 +58,8 @@ class Adder:
     async def decide(self, tx: Connection, batch: Batch, reading: dict[int, int]) -> Sequence[Message]:
         for partition, total in reading.items():
             await tx.execute(
-                "INSERT INTO watermark VALUES ($1, 'sum', $2, $3) ON CONFLICT (partition, stream) DO UPDATE SET events = $3",
+                "INSERT INTO watermark VALUES ($1, 'sum', $2, $3) "
+                "ON CONFLICT (partition, stream) DO UPDATE SET events = $3",
                 partition,
                 batch.now,
                 total,
@@ -90,7 +93,7 @@ def shared_of(world: World) -> Shared:
 async def working(world: World) -> AsyncIterator[Worker]:
     shared = shared_of(world)
     async with contextlib.AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(open_pool(shared, "scoring", connections_max=3))
+        pool: Pool = await stack.enter_async_context(open_pool(shared, "scoring", connections_max=3))
         client = AIOKafkaClient(bootstrap_servers=world.bootstrap)
         await client.bootstrap()
         stack.push_async_callback(client.close)

@@ -1,50 +1,17 @@
 """Scoring as a process on real servers: events in health.events, answers in Postgres and health.changes."""
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from shared.contracts.envelope import HEADERS, HealthEvent, encode
-from shared.contracts.health import Snapshot, decode_change, decode_snapshot
-from shared.contracts.topics import partition_of
+from shared.contracts.envelope import HealthEvent
+from shared.contracts.health import decode_change
 from shared.kafka.clients import asking_consumer
+from tests.integration.scoring.deployed import NOW, archived, event, send, snapshot_of
 from tests.pair import World
 from tests.processes import running, until
-
-NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-def event(account: str, number: int, at: datetime, *, kind: str = "usage.feature_used", **data: object) -> HealthEvent:
-    """A distinct event per account and number."""
-    return HealthEvent(
-        id=f"{account}-{number}",
-        source="//test",
-        type=kind,
-        subject=account,
-        time=at,
-        account=account,
-        receivedat=at,
-        actor="key:test",
-        data=data or {"feature": f"f{number % 3}", "user": f"u{number % 5}"},
-    )
-
-
-async def send(world: World, events: Sequence[HealthEvent]) -> None:
-    """Produce as ingest does."""
-    producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap, acks="all", enable_idempotence=True)
-    await producer.start()
-    try:
-        for one in events:
-            partition = partition_of(one.account, world.partitions)
-            await producer.send(
-                world.topic("health.events"), encode(one), one.account.encode(), partition, headers=HEADERS
-            )
-        await producer.flush()
-    finally:
-        await producer.stop()
 
 
 @pytest.fixture
@@ -52,18 +19,6 @@ async def scoring(world: World) -> AsyncIterator[asyncpg.Connection]:
     connection = await world.connect("scoring")
     yield connection
     await connection.close()
-
-
-async def archived(connection: asyncpg.Connection) -> int:
-    """Events that are kept."""
-    count: int = await connection.fetchval("SELECT (SELECT count(*) FROM usage_event) + (SELECT count(*) FROM event)")
-    return count
-
-
-async def snapshot_of(connection: asyncpg.Connection, account: str) -> Snapshot | None:
-    """What was said last."""
-    body = await connection.fetchval("SELECT snapshot FROM published WHERE account = $1", account)
-    return None if body is None else decode_snapshot(body)
 
 
 async def test_events_become_a_score_and_the_score_a_message(world: World, scoring: asyncpg.Connection) -> None:

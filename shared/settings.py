@@ -1,6 +1,6 @@
 """What all services share: where Kafka and Postgres are, and under which prefix this deployment lives on them."""
 
-from pydantic import Field, PostgresDsn
+from pydantic import Field, PostgresDsn, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,3 +30,13 @@ class Shared(BaseSettings):
     def search_path(self, service: str) -> str:
         """Own schema first, then what all may read: SQL never names a schema."""
         return f"{self.prefix}{service}, {self.prefix}access"
+
+
+def named(error: ValidationError, service: str) -> list[str]:
+    """One line per setting that is missing or wrong, by the name it has in the environment."""
+    prefix = "BELLWETHER_" if error.title == Shared.__name__ else f"{service.upper()}_"
+    return [
+        f"{prefix}{'_'.join(str(part) for part in found['loc']).upper()} "
+        + ("is not set" if found["type"] == "missing" else f"is {found['input']!r}: {found['msg']}")
+        for found in error.errors()
+    ]

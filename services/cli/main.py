@@ -10,9 +10,14 @@ from services.cli.demo.command import demo
 from services.cli.importing.command import import_command
 from services.cli.trace import trace
 from services.cli.up import down, status, up
+from shared.settings import named
 
 app = typer.Typer(
-    name="bellwether", no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False
+    name="bellwether",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Real-time customer health: run it here, bring data in, look after it.",
 )
 app.command()(up)
 app.command()(down)
@@ -30,7 +35,7 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        for found in error.errors():
-            name = f"{error.title.upper()}: " + ".".join(str(part) for part in found["loc"])
-            print(f"{name}: {found['msg']}, got {found.get('input')!r}"[:300], file=sys.stderr)
+        for line in named(error, "bellwether"):
+            print(line, file=sys.stderr)
+        print("set it, or start `bellwether up` in this folder first", file=sys.stderr)
         sys.exit(2)

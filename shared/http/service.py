@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from shared.http.probe import add_probes
 from shared.http.problem import install
 from shared.kafka.claim import LogChanged
+from shared.settings import named
 from shared.telemetry import configure_logging
 
 VERSION = "0.1.0"
@@ -81,9 +82,8 @@ def exits_named(service: str) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        for found in error.errors():
-            name = ".".join(str(part) for part in found["loc"])
-            sys.stderr.write(f"{service}: setting {name}: {found['msg']}, got {found.get('input')!r}\n")
+        for line in named(error, service):
+            sys.stderr.write(f"{service}: {line}\n")
         sys.exit(os.EX_CONFIG)
     except LogChanged as error:
         sys.stderr.write(f"{service}: {error}\n")

@@ -82,6 +82,16 @@ class Deployed:
         assert len(about()) == count, f"{len(about())} instead of {count}: {short(about())}"
         return about()
 
+    async def told(self, account: str, *rules: str) -> list[dict[str, Any]]:
+        """The first message of each of these rules about an account, whatever else is told."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while True:
+            found = {m["data"]["rule"]: m for m in reversed(self.heard) if m["subject"] == account}
+            if found.keys() >= set(rules):
+                return [found[rule] for rule in rules]
+            assert time.monotonic() < deadline, f"{rules} of {short(self.heard)}"
+            await self._hear(200)
+
     async def _hear(self, timeout_ms: int) -> None:
         """At least once on the wire, exactly once by id: a repeated one says the very same."""
         for records in (await self.reader.getmany(timeout_ms=timeout_ms)).values():

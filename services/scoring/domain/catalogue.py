@@ -32,19 +32,25 @@ from services.scoring.domain.entries import (
     StatusEntry,
 )
 from services.scoring.domain.feeds import KindFeed, filter_of, reader
-from services.scoring.domain.kinds import RecordKind, UnknownName, compile_kind, matching, type_of
+from services.scoring.domain.kinds import RecordKind, UnknownName, compile_kind, matching
 from services.scoring.domain.model import Model, compile_factor, compile_model
+from services.scoring.domain.names import (
+    before_score,
+    conditions_of,
+    derived_from,
+    moved_by,
+    needs_score,
+    statuses_in,
+    vocabulary_of,
+)
 from services.scoring.domain.truth import compile_row
 from services.scoring.domain.windows import compile_instant, compile_signal
 from shared.conditions.grammar import parse as parse_condition
-from shared.conditions.lint import Measure, Vocabulary, lint
-from shared.conditions.terms import Age, By, Change, Condition, Status, Until, walk
-from shared.conditions.terms import Signal as SignalTest
+from shared.conditions.lint import Vocabulary, lint
 from shared.contracts.catalogue import TYPES
 
 Bodies = Mapping[str, Any]  # file name -> its YAML as Python objects: one entry or a list of entries
 VERSION_BYTES = 8
-SCORE_NAMES = ("score", "coverage")  # conditions that are read after the score may test them like signals
 E = TypeVar("E", bound=Entry)
 R = TypeVar("R")
 
@@ -148,8 +154,8 @@ class _Compiler:
             ),
             profile=profile_entry,
             arr_passing=profile.run(_arr_passing, kinds, profile_entry),
-            vocabulary=self._vocabulary(kinds),
-            moved_by=_moved_by(models, signals, instants),
+            vocabulary=vocabulary_of([placed.entry for placed in self._all.values()], kinds),
+            moved_by=moved_by(models, signals, instants),
         )
         self._lint(result.vocabulary, result.statuses)
         return result
@@ -163,7 +169,7 @@ class _Compiler:
         instants = {
             entry.instant: placed.run(compile_instant, entry, kinds)[1] for placed, entry in self._of(InstantEntry)
         }
-        needs = {entry.signal: _derived_from(entry) for _, entry in self._of(SignalEntry)}
+        needs = {entry.signal: derived_from(entry) for _, entry in self._of(SignalEntry)}
         done: dict[str, Signal] = {}
         for name in self._in_order("signal", needs, known=instants):
             placed = self._all["signal", name]
@@ -184,15 +190,15 @@ class _Compiler:
             entry.status: [placed.run(parse_condition, value.when) for value in entry.values if value.when is not None]
             for placed, entry in self._of(StatusEntry)
         }
-        needs = {name: {s for c in found for s in _statuses_in(c)} for name, found in conditions.items()}
+        needs = {name: {s for c in found for s in statuses_in(c)} for name, found in conditions.items()}
         done: dict[str, StatusRule] = {}
         for name in self._in_order("status", needs, known={"band": None}):
             entry = self._all["status", name].entry
             assert isinstance(entry, StatusEntry)
-            needs_score = any(_needs_score(condition) for condition in conditions[name])
-            needs_score |= any(done[other].needs_score for other in needs[name] if other in done)
+            is_late = any(needs_score(condition) for condition in conditions[name])
+            is_late |= any(done[other].needs_score for other in needs[name] if other in done)
             values = tuple((v.id, compile_row(parse_condition(v.when)) if v.when else None) for v in entry.values)
-            done[name] = StatusRule(name, values, entry.memory, needs_score)
+            done[name] = StatusRule(name, values, entry.memory, is_late)
         return tuple(done.values())
 
     def _in_order(self, kind: str, needs: Mapping[str, Iterable[str]], known: Mapping[str, Any]) -> list[str]:
@@ -201,8 +207,10 @@ class _Compiler:
             if missing:
                 raise self._all[kind, name].bad(f"nothing is named {', '.join(missing)}; define it or correct the name")
         try:
-            order = TopologicalSorter({n: set(needed) & needs.keys() for n, needed in needs.items()}).static_order()
-            return list(order)
+            graph = {
+                name: sorted({*needed} & needs.keys()) for name, needed in needs.items()
+            }  # the same in every process
+            return list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             raise self._all[kind, error.args[1][0]].bad(f"it needs itself: {' -> '.join(error.args[1])}") from error
 
@@ -227,86 +235,13 @@ class _Compiler:
                 result[event_type] = (*result.get(event_type, ()), rule)
         return result
 
-    def _vocabulary(self, kinds: Mapping[str, RecordKind]) -> Vocabulary:
-        infinity = float("inf")
-        measures = {
-            entry.signal: Measure(
-                entry.unit,
-                -infinity if entry.low is None else entry.low,
-                infinity if entry.high is None else entry.high,
-                entry.whole,
-            )
-            for _, entry in self._of(SignalEntry)
-        }
-        statuses = {entry.status: frozenset(value.id for value in entry.values) for _, entry in self._of(StatusEntry)}
-        return Vocabulary(
-            signals=measures | {"score": Measure("points", 0, 100), "coverage": Measure("share", 0, 1)},
-            instants=frozenset(entry.instant for _, entry in self._of(InstantEntry)),
-            statuses=statuses | {"band": frozenset({"green", "yellow", "red", "unknown"})},
-            fields={name: type_of(field) for name, field in kinds["account"].fields.items()},
-            changes=frozenset({"score"}),
-        )
-
     def _lint(self, vocabulary: Vocabulary, statuses: Iterable[StatusRule]) -> None:
-        before = _before_score(vocabulary, statuses)
+        before = before_score(vocabulary, statuses)
         for placed in self._all.values():
             known = before if isinstance(placed.entry, ModelEntry) else vocabulary
-            for written in _conditions(placed.entry):
+            for written in conditions_of(placed.entry):
                 for finding in lint(placed.run(parse_condition, written), known):
                     raise placed.bad(f"{finding.path or 'when'}: {finding.words}")
-
-
-def _conditions(entry: Entry) -> list[Any]:
-    """Conditions over the account; those over records are checked where they are compiled."""
-    match entry:
-        case ModelEntry():
-            return [cap.when for cap in entry.caps] + ([entry.when] if entry.when else [])
-        case StatusEntry():
-            return [value.when for value in entry.values if value.when]
-        case ReasonEntry():
-            return [entry.when]
-    return []
-
-
-def _before_score(vocabulary: Vocabulary, statuses: Iterable[StatusRule]) -> Vocabulary:
-    """What caps and the choice of a model may test: neither the score nor what follows from it or remembers."""
-    early = {status.name for status in statuses if not status.needs_score and not status.has_memory}
-    return msgspec.structs.replace(
-        vocabulary,
-        signals={name: measure for name, measure in vocabulary.signals.items() if name not in SCORE_NAMES},
-        statuses={name: values for name, values in vocabulary.statuses.items() if name in early},
-        changes=frozenset(),
-    )
-
-
-def _derived_from(entry: SignalEntry) -> list[str]:
-    lists = (
-        entry.ratio,
-        entry.difference,
-        entry.add,
-        entry.share,
-        entry.days_since,
-        entry.days_until,
-        entry.days_between,
-    )
-    found = [entry.scaled.of] if entry.scaled else next((names for names in lists if names is not None), [])
-    return [*found, entry.needs] if entry.needs else found
-
-
-def _statuses_in(condition: Condition) -> Iterator[str]:
-    for _, test in walk(condition):
-        if isinstance(test, Status):
-            yield test.name
-        for comparison in getattr(test, "comparisons", ()):
-            if isinstance(comparison.bound, By):
-                yield comparison.bound.status
-
-
-def _needs_score(condition: Condition) -> bool:
-    return any(
-        isinstance(test, Change) or (isinstance(test, SignalTest | Status) and test.name in (*SCORE_NAMES, "band"))
-        for _, test in walk(condition)
-    )
 
 
 def _feeds(kinds: Iterable[RecordKind]) -> dict[str, tuple[KindFeed, ...]]:
@@ -316,25 +251,6 @@ def _feeds(kinds: Iterable[RecordKind]) -> dict[str, tuple[KindFeed, ...]]:
             if feed.fields:
                 result[event_type] = (*result.get(event_type, ()), feed)
     return result
-
-
-def _moved_by(
-    models: Iterable[Model], signals: Iterable[Signal], instants: Iterable[Instant]
-) -> dict[str, frozenset[str]]:
-    types = {instant.name: instant.types for instant in instants} | {signal.name: signal.types for signal in signals}
-    found: dict[str, set[str]] = {}
-    for model in models:
-        names = [(factor.id, {factor.signal}) for factor in model.factors]
-        names += [(cap.id, _read_by(cap.condition)) for cap in model.caps]
-        for moved, read in names:
-            for event_type in frozenset[str]().union(*(types.get(name, frozenset()) for name in read)):
-                found.setdefault(event_type, set()).add(moved)
-                found.setdefault(TYPES[event_type].stream.name, set()).add(moved)
-    return {event_type: frozenset(moved) for event_type, moved in found.items()}
-
-
-def _read_by(condition: Condition) -> set[str]:
-    return {test.instant if isinstance(test, Age | Until) else test.name for _, test in walk(condition)}
 
 
 def _with_fields(kind: RecordKind, names: Iterable[str]) -> RecordKind:

@@ -207,9 +207,8 @@ class _Compiler:
             if missing:
                 raise self._all[kind, name].bad(f"nothing is named {', '.join(missing)}; define it or correct the name")
         try:
-            graph = {
-                name: sorted({*needed} & needs.keys()) for name, needed in needs.items()
-            }  # the same in every process
+            # Sorted: the order must be the same in every process.
+            graph = {name: sorted({*needed} & needs.keys()) for name, needed in needs.items()}
             return list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             raise self._all[kind, error.args[1][0]].bad(f"it needs itself: {' -> '.join(error.args[1])}") from error

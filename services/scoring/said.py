@@ -11,7 +11,6 @@ from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import Quiet, Snapshot
 
 APART = timedelta(milliseconds=200)  # at most five snapshots a second of one account; the last one is never lost
-DAILY = timedelta(days=1)  # one day of the topic is the whole fleet, even where nothing moves
 _ENDED = "import.ended"
 
 
@@ -53,7 +52,7 @@ def decide(known: Remembered, events: Sequence[HealthEvent], snapshot: Snapshot)
         return Decision(snapshot, later, run)
     if run is not None and events and all(event.importrun == run for event in events):
         return Decision(None, later, run)  # history in the middle of its import means nothing yet
-    if not (snapshot.notables or differs(previous, snapshot) or now - previous.as_of >= DAILY):
+    if not (snapshot.notables or differs(previous, snapshot)):
         return Decision(None, later, run)
     if not snapshot.notables and now - previous.as_of < APART:
         return Decision(None, previous.as_of + APART, run)

@@ -12,10 +12,10 @@ from services.scoring.domain.entries import BandsEntry, EdgesEntry, FactorEntry,
 from services.scoring.domain.model import BAND_VALUES, Model, compile_factor, compile_model
 from services.scoring.domain.record import merge
 from services.scoring.domain.score import score
-from services.scoring.domain.truth import Row, compile_row
 from shared.conditions.columns import Columns, as_instant, floats, objects
 from shared.conditions.compile import compile_
 from shared.conditions.grammar import parse
+from shared.conditions.one_row import Row, compile_row
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import Snapshot
 from tests.property.histories import HISTORIES

@@ -10,8 +10,8 @@ from services.scoring.domain.instants import DAY_US, day_of
 from services.scoring.domain.kinds import RecordKind, UnknownName, is_time, said, time_in
 from services.scoring.domain.known import Known
 from services.scoring.domain.record import Fields, Value
-from services.scoring.domain.truth import Row, compile_row
 from shared.conditions.grammar import parse
+from shared.conditions.one_row import Row, compile_row
 from shared.conditions.terms import Age, Condition, Field, Missing, Until, walk
 
 Kinds = Mapping[str, RecordKind]

@@ -43,10 +43,10 @@ from services.scoring.domain.names import (
     statuses_in,
     vocabulary_of,
 )
-from services.scoring.domain.truth import compile_row
 from services.scoring.domain.windows import compile_instant, compile_signal
 from shared.conditions.grammar import parse as parse_condition
 from shared.conditions.lint import Vocabulary, lint
+from shared.conditions.one_row import compile_row
 from shared.contracts.catalogue import TYPES
 
 Bodies = Mapping[str, Any]  # file name -> its YAML as Python objects: one entry or a list of entries

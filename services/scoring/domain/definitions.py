@@ -9,8 +9,8 @@ from services.scoring.domain.feeds import KindFeed, Passes, Read
 from services.scoring.domain.kinds import RecordKind
 from services.scoring.domain.known import Known
 from services.scoring.domain.model import Model
-from services.scoring.domain.truth import Holds
 from shared.conditions.lint import Vocabulary
+from shared.conditions.one_row import Holds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.scoring.domain.entries import BandsEntry, CapEntry, FactorEntry, ModelEntry
-from services.scoring.domain.truth import Holds, compile_row
 from shared.conditions.columns import Floats
 from shared.conditions.durations import duration_us
 from shared.conditions.grammar import parse
+from shared.conditions.one_row import Holds, compile_row
 from shared.conditions.terms import Condition
 
 POINTS_MAX = 100

@@ -14,7 +14,7 @@ from services.scoring.domain.kinds import said, view
 from services.scoring.domain.known import Known
 from services.scoring.domain.record import ACCOUNT, State, last_time_us
 from services.scoring.domain.span import Span
-from services.scoring.domain.truth import Row
+from shared.conditions.one_row import Row
 from shared.contracts.health import DeclaredRecord, Money
 
 RECORDS_MAX = 200  # a snapshot is a message: what it carries is bounded, what is left out is counted

@@ -17,8 +17,8 @@ from services.scoring.domain.model import THOUSANDTHS, Model
 from services.scoring.domain.record import State
 from services.scoring.domain.score import Scored
 from services.scoring.domain.signals import newest_event_at, read
-from services.scoring.domain.truth import Row
 from services.scoring.domain.words import named, rounded
+from shared.conditions.one_row import Row
 from shared.contracts.health import Cause, Delta, Notable, Quiet, Snapshot, StatusValue
 
 BAND = "band"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.scoring.domain.definitions import Reason, StatusRule
-from services.scoring.domain.truth import Row
+from shared.conditions.one_row import Row
 from shared.contracts.health import Cause, StatusValue
 from shared.contracts.health import Reason as ReasonShown
 

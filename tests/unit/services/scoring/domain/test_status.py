@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from services.scoring.domain.definitions import Reason, StatusRule
 from services.scoring.domain.status import reasons_of, since, value_of
-from services.scoring.domain.truth import Row, compile_row
 from shared.conditions.grammar import parse
+from shared.conditions.one_row import Row, compile_row
 from shared.contracts.health import Reason as ReasonShown
 from shared.contracts.health import StatusValue
 from tests.unit.services.scoring.acme import NOW, days_ago

@@ -1,6 +1,6 @@
-"""Conditions over one row, without arrays: for one account and its records that is some twenty times faster.
+"""Conditions over one row, without arrays: for one account and its records some twenty times faster than columns.
 
-The answers are those of `shared.conditions.compile_`, which serves fleets; a property test holds the two together.
+The answers are those of `shared.conditions.compile`, which serves fleets; a property test holds the two together.
 """
 
 from collections.abc import Callable, Mapping

@@ -83,7 +83,3 @@ FROM aside WHERE id = $1;
 -- name: note_look
 -- Original bytes may name people: who looked at them is kept.
 INSERT INTO audit (actor, what, about) VALUES ($1, 'aside.payload_read', jsonb_build_object('ids', $2::bigint[]));
-
--- name: open_counts
--- How much is set aside and open, by reason.
-SELECT reason, count(*) AS rows FROM aside WHERE state = 'open' GROUP BY reason;

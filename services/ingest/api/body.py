@@ -5,14 +5,18 @@ from collections.abc import AsyncIterator
 
 from fastapi import Request
 
-from services.ingest.domain.decode import EVENTS_MAX, split
+from services.ingest.domain.decode import EVENTS_MAX, decode, split
 from services.ingest.domain.outcome import Refused
+from services.ingest.domain.reasons import Reason
 from shared.http.problem import BadRequest, TooLarge, UnsupportedMediaType
 
 ONE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 EITHER = "application/json"
 MEDIA_TYPES = (ONE, BATCH, EITHER)
+
+# A single body of this kind is a request that cannot be read, not an event that is wrong.
+_NO_EVENT_AT_ALL = frozenset({Reason.BROKEN_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP})
 
 _GZIP = 31  # zlib's window bits for "a gzip header, and nothing else"
 
@@ -32,13 +36,21 @@ async def read_events(request: Request, bytes_max: int) -> list[bytes]:
     body = await _read(request, bytes_max)
     is_batch = media_type == BATCH or (media_type == EITHER and body.lstrip()[:1] == b"[")
     if not is_batch:
+        found = decode(body)
+        if isinstance(found, Refused) and found.reason in _NO_EVENT_AT_ALL:
+            raise _broken(found)
         return [body]
     events = split(body)
     if isinstance(events, Refused):
-        raise BodyBroken(f"the batch is not {events.expected}", reason=events.reason.value, pointer=events.pointer)
+        raise _broken(events)
     if len(events) > EVENTS_MAX:
         raise TooLarge(f"{len(events)} events; at most {EVENTS_MAX} a request", limit_events=EVENTS_MAX)
     return events
+
+
+def _broken(refused: Refused) -> BodyBroken:
+    detail = f"the body: {refused.reason.meaning} Expected {refused.expected}. {refused.reason.remedy}"
+    return BodyBroken(detail, reason=refused.reason.value)
 
 
 def _media_type(request: Request) -> str:

@@ -18,10 +18,7 @@ from tests.unit.services.alerts.said import DAY, HOUR
 
 @pytest.fixture
 async def chain(world: World) -> AsyncIterator[Deployed]:
-    workers = [
-        subprocess.Popen([sys.executable, "-m", f"services.{service}.main", "worker"], env=world.env())
-        for service in ("scoring", "alerts")
-    ]
+    workers = [start(world, service) for service in ("scoring", "alerts")]
     try:
         async with deployed(world) as made:
             yield made
@@ -29,6 +26,10 @@ async def chain(world: World) -> AsyncIterator[Deployed]:
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
         assert [worker.wait(10) for worker in workers] == [0, 0]
+
+
+def start(world: World, service: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", f"services.{service}.main", "worker"], env=world.env())
 
 
 async def tell(chain: Deployed, account: str, kind: str, at: datetime, **data: Any) -> None:
@@ -87,4 +88,5 @@ async def test_silence_and_renewal_come_with_time_alone(chain: Deployed) -> None
     silent, renewal = await chain.told("silent", "went_silent", "renewal_window")
     assert silent["data"]["words"] == "last usage was at least 10 days ago"
     assert renewal["data"]["words"] == "term end is at most 45 days away"
-    await chain.messages("busy", 0)
+    await chain.caught_up()
+    assert [m["subject"] for m in chain.heard if m["data"]["rule"] == "went_silent"] == ["silent"]

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Coroutine
@@ -16,11 +15,11 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.markup import escape
 
+from services.cli.demo.fresh import emptied, forget_environment
 from services.cli.demo.show import Show
-from services.cli.embedded import running
-from services.cli.embedded.box import describe, holder, is_free
+from services.cli.embedded.box import is_free
 from services.cli.embedded.deployment import Deployment, Ports
-from services.cli.embedded.folder import CannotStart, InUse
+from services.cli.embedded.folder import CannotStart
 from services.cli.embedded.jars import ROOT
 from services.cli.importing.pacing import Stalled
 from services.cli.up import PRIVATE_UMASK, say, stop_on_signals
@@ -48,8 +47,7 @@ def demo(
     began = time.monotonic()
     os.umask(PRIVATE_UMASK)
     configure_logging("demo")
-    for name in [name for name in os.environ if name.startswith("BELLWETHER_")]:
-        del os.environ[name]  # made-up customers never go to the servers that real ones are on
+    forget_environment()
     console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
     stop_on_signals()
     deployment: Deployment | None = None
@@ -79,17 +77,6 @@ def duration_seconds(text: str) -> float:
     if found is None:
         raise typer.BadParameter(f"{text!r} is no duration: write 20s, 5m or 1h", param_hint="--for")
     return float(found[1]) * _SECONDS[found[2]]
-
-
-def emptied(path: Path) -> Path:
-    """The folder without what an earlier demo left. Raises InUse while one runs in it."""
-    folder = running.existing(path)
-    if folder is not None:
-        if running.supervisor_of(folder) is not None:
-            raise InUse(f"{path} is in use by {describe(holder(folder))}: stop it, or give this demo its own --data")
-        running.end(folder)
-    shutil.rmtree(path, ignore_errors=True)
-    return path
 
 
 async def until_told(work: Coroutine[object, object, None]) -> None:

@@ -34,7 +34,7 @@ class Show:
         self._seed = seed
         self._now = now
         self._began = began
-        self._settings = Shared(kafka=up.addresses.kafka, postgres=up.addresses.postgres)  # type: ignore[arg-type]
+        self._settings = Shared(kafka=up.addresses.kafka, postgres=up.addresses.postgres)
 
     async def run(self, seconds: float | None) -> None:
         """The whole course; the live part lasts `seconds`, or until it is cancelled."""

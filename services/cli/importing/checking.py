@@ -29,9 +29,8 @@ class Checker:
         self._aliases = aliases
 
     def __call__(self, draft: Draft) -> str | Refused:
-        found = decode(cloud_event(draft, self._source, self._run))
-        if not isinstance(found, ingest.Refused):
-            found = validate(found, self._now)
+        envelope = decode(cloud_event(draft, self._source, self._run))
+        found = envelope if isinstance(envelope, ingest.Refused) else validate(envelope, self._now)
         if isinstance(found, ingest.Refused):
             return _refused(draft, found)
         if found.link is not None:

@@ -46,13 +46,13 @@ class Pace:
 
     async def unread(self) -> int:
         """Records that the group has not committed, all partitions together."""
-        return (await self._counted())[0]
+        return (await self.counted())[0]
 
     async def wait_for_room(self, records: int, unread_max: int = UNREAD_MAX) -> None:
         """Return once `records` more would stay within `unread_max`. Raises Stalled when nothing is read for long."""
         read_before, since = -1, time.monotonic()
         while True:
-            unread, read = await self._counted()
+            unread, read = await self.counted()
             if unread + records <= unread_max:
                 return
             if read > read_before:
@@ -68,7 +68,7 @@ class Pace:
         """Return once the group has read everything. Raises Stalled as above."""
         await self.wait_for_room(0, unread_max=0)
 
-    async def _counted(self) -> tuple[int, int]:
+    async def counted(self) -> tuple[int, int]:
         """(records unread, records read), once the broker can tell: a group's first coordinator takes it a moment."""
         deadline = time.monotonic() + STALLED_SECONDS
         while True:

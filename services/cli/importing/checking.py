@@ -30,6 +30,7 @@ class Checker:
 
     def __call__(self, draft: Draft) -> str | Refused:
         envelope = decode(cloud_event(draft, self._source, self._run))
+        found: ingest.Valid | ingest.Refused
         found = envelope if isinstance(envelope, ingest.Refused) else validate(envelope, self._now)
         if isinstance(found, ingest.Refused):
             return _refused(draft, found)

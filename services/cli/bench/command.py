@@ -81,7 +81,7 @@ async def measured(settings: Shared, partitions: int, seconds: float, console: C
         through = await chain.measure(seconds * CHAIN_SHARE)
         say(console, f"how late, at {RATE:.0f} events/s")
         loop = OpenLoop(settings, to_broker, partitions)
-        to_score, to_outreach = await loop.measure(seconds * OPEN_LOOP_SHARE)
+        delays = await loop.measure(seconds * OPEN_LOOP_SHARE)
     finally:
         await to_broker.stop()
     return Figures(
@@ -96,6 +96,7 @@ async def measured(settings: Shared, partitions: int, seconds: float, console: C
         chain_per_second=round(through.per_second, 1),
         offered_per_second=RATE,
         sent_per_second=round(loop.sent_per_second, 1),
-        event_to_score=to_score,
-        event_to_outreach=to_outreach,
+        event_to_accepted=delays.accepted,
+        event_to_score=delays.scored,
+        event_to_outreach=delays.reached_out,
     )

@@ -43,6 +43,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     chain_per_second: float
     offered_per_second: float
     sent_per_second: float
+    event_to_accepted: Latency
     event_to_score: Latency
     event_to_outreach: Latency
 
@@ -83,7 +84,12 @@ def shown(figures: Figures) -> RenderableType:
     delays.add_column("from the event to")
     for name in ("p50", "p99", "max", "measured", "unanswered"):
         delays.add_column(name, justify="right")
-    for name, one in (("its snapshot", figures.event_to_score), ("its outreach", figures.event_to_outreach)):
+    rows = {
+        "health.events": figures.event_to_accepted,
+        "its snapshot": figures.event_to_score,
+        "its outreach": figures.event_to_outreach,
+    }
+    for name, one in rows.items():
         delays.add_row(name, *map(_ms, (one.p50_ms, one.p99_ms, one.max_ms)), str(one.count), str(one.unanswered))
     return Group(rates, delays)
 

@@ -5,6 +5,7 @@ import contextlib
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -15,7 +16,7 @@ from services.cli.importing.checking import cloud_event
 from services.cli.importing.outcome import Draft
 from shared.contracts.catalogue import TYPES
 from shared.contracts.envelope import HEADERS
-from shared.contracts.topics import HEALTH_CHANGES, OUTREACH_EVENTS
+from shared.contracts.topics import HEALTH_CHANGES, HEALTH_EVENTS, OUTREACH_EVENTS
 from shared.settings import Shared
 
 RATE = 500.0  # events a second
@@ -61,6 +62,15 @@ class Ear:
         await self._consumer.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """From the moment an event was due until a consumer had in hand what became of it."""
+
+    accepted: Latency
+    scored: Latency
+    reached_out: Latency
+
+
 class OpenLoop:
     """One measurement. `due` of a probe is when it should have gone, so that our own delays count too."""
 
@@ -71,9 +81,9 @@ class OpenLoop:
         self._due: dict[int, float] = {}
         self.sent_per_second = 0.0
 
-    async def measure(self, seconds: float) -> tuple[Latency, Latency]:
-        """(event to score, event to outreach)."""
-        ears = [Ear(self._settings, topic.name) for topic in (HEALTH_CHANGES, OUTREACH_EVENTS)]
+    async def measure(self, seconds: float) -> Delays:
+        """Sends for `seconds`, then waits for the last answers."""
+        ears = [Ear(self._settings, topic.name) for topic in (HEALTH_EVENTS, HEALTH_CHANGES, OUTREACH_EVENTS)]
         try:
             for ear in ears:
                 await ear.start(self._partitions)
@@ -86,8 +96,7 @@ class OpenLoop:
         finally:
             for ear in ears:
                 await ear.stop()
-        scored, reached = (self._delays(ear) for ear in ears)
-        return latency(scored, len(self._due)), latency(reached, len(self._due))
+        return Delays(*(latency(self._delays(ear), len(self._due)) for ear in ears))
 
     def _delays(self, ear: Ear) -> list[float]:
         return [(ear.heard[number] - due) * 1000 for number, due in self._due.items() if number in ear.heard]

@@ -115,3 +115,4 @@ def _steps(request: Request) -> Iterator[Step]:
     with Progress(*columns, console=request.console) as bar:
         task = bar.add_task("", total=sum(lines_of(source.path) for source in request.plan.sources))
         yield lambda rows: bar.advance(task, rows)
+        bar.update(task, total=bar.tasks[0].completed)  # lines are not rows: a header is none, and some hold several

@@ -6,7 +6,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 UNREAD_MAX = 2_000  # about a second of scoring's work on two small cores
 POLL_SECONDS = 0.05  # shorter costs requests, longer lets the reader run dry
@@ -28,16 +28,25 @@ class Pace:
         self._partitions: list[TopicPartition] = []
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
-        await self._admin.start()
-        described = await self._admin.describe_topics([self.topic])
-        numbers = sorted(part["partition"] for topic in described for part in topic["partitions"])
-        self._partitions = [TopicPartition(self.topic, number) for number in numbers]
+        try:
+            await self._consumer.start()
+            await self._admin.start()
+            self._partitions = [TopicPartition(self.topic, number) for number in await self._numbers()]
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
         await self._admin.close()
+
+    async def _numbers(self) -> list[int]:
+        described = await self._admin.describe_topics([self.topic])
+        numbers = sorted(part["partition"] for topic in described for part in topic["partitions"])
+        if not numbers:
+            raise UnknownTopicOrPartitionError(f"topic {self.topic} is not there: run `bellwether migrate`")
+        return numbers
 
     @property
     def partitions(self) -> int:

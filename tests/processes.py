@@ -5,11 +5,9 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
-from tests.pair import World
+from tests.pair import ROOT, World
 
-ROOT = Path(__file__).resolve().parents[1]
 SECONDS_MAX = 30.0
 _LOOK_AGAIN_SECONDS = 0.05
 

@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from services.cli import keys, migrate, positions
+from services.cli.bench.command import bench
 from services.cli.demo.command import demo
 from services.cli.importing.command import import_command
 from services.cli.trace import trace
@@ -26,6 +27,7 @@ app.command()(trace)
 app.command("migrate")(migrate.migrate_command)
 app.command("import")(import_command)
 app.command("demo")(demo)
+app.command("bench")(bench)
 app.add_typer(keys.app, name="keys")
 app.add_typer(positions.app, name="positions")
 

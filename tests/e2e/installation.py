@@ -15,7 +15,8 @@ import asyncpg
 import httpx
 import msgspec
 
-from tests.processes import ROOT, until
+from tests.pair import ROOT
+from tests.processes import until
 
 UP_SECONDS_MAX = 90.0
 DOWN_SECONDS_MAX = 20.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.embedded import running
-from tests.processes import ROOT
+from tests.pair import ROOT
 
 pytestmark = pytest.mark.timeout(300)  # two starts of everything, one of them with 120 days of history
 

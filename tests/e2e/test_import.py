@@ -14,8 +14,8 @@ import pytest
 
 from services.cli.importing.pacing import UNREAD_MAX, Pace
 from shared.contracts.health import Snapshot, decode_snapshot
-from tests.pair import World
-from tests.processes import ROOT, running, until
+from tests.pair import ROOT, World
+from tests.processes import running, until
 
 MAPPING = """\
 import: own

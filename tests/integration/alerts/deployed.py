@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from shared.kafka.outbox import Outbox
 from shared.postgres.pool import open_pool
 from shared.settings import Shared
 from tests.pair import World
+from tests.processes import until
 
 SECONDS_MAX = 20.0
 
@@ -183,10 +184,3 @@ async def worker(world: World, catalogue: Catalogue | None = None) -> AsyncItera
         finally:
             stopping.set()
             await task
-
-
-async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while not await is_so():
-        assert time.monotonic() < deadline, f"not within {SECONDS_MAX} s: {what}"
-        await asyncio.sleep(0.05)

@@ -19,8 +19,9 @@ import pytest_asyncio
 from services.cli.embedded.pair import Addresses
 from shared.contracts.routes import ROUTES
 from shared.http.auth import create_key
-from tests.integration.alerts.deployed import Deployed, deployed, short, until, worker
+from tests.integration.alerts.deployed import Deployed, deployed, short, worker
 from tests.pair import World, new_world
+from tests.processes import until
 from tests.unit.services.alerts.said import HOUR, said, ticket, turned
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

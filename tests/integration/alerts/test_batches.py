@@ -15,8 +15,9 @@ from services.alerts import store
 from services.alerts.definitions import load
 from services.alerts.domain.alert import Found, Past, Subject
 from services.alerts.domain.decision import Decision, Held, on_nothing_open
-from tests.integration.alerts.deployed import Deployed, deployed, short, until, worker
+from tests.integration.alerts.deployed import Deployed, deployed, short, worker
 from tests.pair import World
+from tests.processes import until
 from tests.unit.services.alerts.said import DAY, HOUR, failed_payment, invoice, said, ticket, turned
 
 

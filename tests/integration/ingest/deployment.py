@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,17 +21,10 @@ from shared.contracts.routes import Scope
 from shared.http.auth import create_key
 from shared.kafka.clients import asking_consumer, producer
 from tests.pair import ROOT, World
+from tests.processes import until
 
 SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 10.0
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait for a condition; fail naming it when it has not come within SECONDS_MAX."""
-    deadline = time.monotonic() + SECONDS_MAX
-    while not await condition():
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS_MAX} s"
-        await asyncio.sleep(0.05)
 
 
 def event(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from services.ingest import store
 from services.ingest.domain.identity import Alias
 from services.ingest.domain.outcome import Link
-from tests.integration.ingest.deployment import Deployment, event, link, until
+from tests.integration.ingest.deployment import Deployment, event, link
+from tests.processes import until
 
 
 def _days_ago(days: float) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from tests.integration.ingest.deployment import Deployment, event, link, until
+from tests.integration.ingest.deployment import Deployment, event, link
+from tests.processes import until
 
 
 async def _set_aside(deployment: Deployment, value: Any) -> int:

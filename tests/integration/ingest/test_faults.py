@@ -9,8 +9,9 @@ import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.integration.ingest.cable import cable_to
-from tests.integration.ingest.deployment import Deployment, event, running, serving, until
+from tests.integration.ingest.deployment import Deployment, event, running, serving
 from tests.pair import World
+from tests.processes import until
 
 
 @contextlib.contextmanager

@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.topics import STREAMS, partition_of
-from tests.integration.ingest.deployment import Deployment, event, everything, running, until
+from tests.integration.ingest.deployment import Deployment, event, everything, running
 from tests.pair import World
+from tests.processes import until
 
 _NAN = msgspec.json.encode(event()).replace(b'"quantity":1', b'"quantity":NaN')
 

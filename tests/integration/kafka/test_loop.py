@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +21,7 @@ from shared.kafka.outbox import Outbox
 from shared.postgres.pool import Connection, Pool, open_pool
 from shared.settings import Shared
 from tests.pair import World
+from tests.processes import until
 
 SECONDS_MAX = 30.0
 
@@ -120,13 +120,6 @@ async def working(world: World) -> AsyncIterator[Worker]:
             stopping.set()
             with contextlib.suppress(LogChanged):
                 await worker.task
-
-
-async def until(is_so: Callable[[], Awaitable[bool]], what: str) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while not await is_so():
-        assert time.monotonic() < deadline, f"not within {SECONDS_MAX} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 async def send(world: World, numbers: Mapping[int, Sequence[int]]) -> None:

@@ -39,8 +39,8 @@ def fading(days_ago: int) -> float:
 
 
 def stopped(days_ago: int) -> float:
-    """Normal until 33 days ago, then nothing: no event will ever say so."""
-    return 1.0 if days_ago > 33 else 0.0
+    """Normal until 65 days ago, then nothing: no event will ever say so."""
+    return 1.0 if days_ago > 65 else 0.0
 
 
 def dented(days_ago: int) -> float:

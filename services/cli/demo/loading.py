@@ -39,6 +39,7 @@ async def load(settings: Shared, fleet: Sequence[Customer], seed: int, now: date
         async with open_sender(settings, Clock(), Stamp(SOURCE, ACTOR, run)) as sender:
             check = Checker(SOURCE, run, now, {})
             await sender.send([draft for customer in fleet for draft in _described(customer, seed, now, check)])
+            await sender.wait_until_read()  # first sight of an account is of its name, not of a part of its history
             await _send(sender, fleet, lambda customer: _past(customer, seed, now, check, run), tally, step)
             await sender.wait_until_read()
         await store.end([run])

@@ -11,6 +11,7 @@ from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import Quiet, Snapshot
 
 APART = timedelta(milliseconds=200)  # at most five snapshots a second of one account; the last one is never lost
+ABANDONED = timedelta(days=1)  # an import that has not gone on for so long holds nothing back any more
 _ENDED = "import.ended"
 
 
@@ -34,9 +35,13 @@ def import_run(known: Remembered, events: Sequence[HealthEvent]) -> str | None:
     return run
 
 
+def _ends_import(events: Sequence[HealthEvent]) -> bool:
+    return any(event.type == _ENDED for event in events)
+
+
 def quiet(known: Remembered, events: Sequence[HealthEvent], model: str) -> Quiet | None:
     """Why what is said now should reach nobody one by one; None if it should."""
-    if known.import_run or import_run(known, events) or any(event.type == _ENDED for event in events):
+    if known.import_run or import_run(known, events) or _ends_import(events):
         return "import"
     if known.said is not None and known.said.model != model:
         return "model"
@@ -48,9 +53,9 @@ def decide(known: Remembered, events: Sequence[HealthEvent], snapshot: Snapshot)
     now, previous = snapshot.as_of, known.said
     run = import_run(known, events)
     later = next_look(known.account, now)
-    if previous is None:
+    if previous is None or _ends_import(events):
         return Decision(snapshot, later, run)
-    if run is not None and events and all(event.importrun == run for event in events):
+    if run is not None and all(event.importrun == run for event in events) and now - previous.as_of < ABANDONED:
         return Decision(None, later, run)  # history in the middle of its import means nothing yet
     if not (snapshot.notables or differs(previous, snapshot)):
         return Decision(None, later, run)

@@ -17,7 +17,7 @@ from services.scoring.domain.fold import fold
 from services.scoring.domain.instants import us_of
 from services.scoring.domain.notables import notables
 from services.scoring.domain.record import State, merge
-from services.scoring.domain.snapshot import build
+from services.scoring.domain.snapshot import Case, build
 from services.scoring.looks import Looks
 from services.scoring.metrics import APPLIED, DUPLICATES, EVENT_TO_SCORE, SNAPSHOTS, UNREADABLE
 from services.scoring.remembered import Remembered
@@ -97,13 +97,17 @@ class Scoring:
         """What we know now, and what it means."""
         await self._remember(tx, batch, novel)
         overall, by_partition = await store.watermarks(tx)
-        readings = []
+        cases = []
         for account, partition in novel.accounts.items():
             events = novel.events.get(account, ())
-            known = _folded(novel.definitions, self._remembered[account], events)
+            known = self._remembered[account] = _folded(novel.definitions, self._remembered[account], events)
             freshness = overall if partition in batch.caught_up else by_partition.get(partition, {})
-            readings.append(Reading(known, events, _snapshot(novel.definitions, known, events, batch, freshness)))
-        return readings
+            cases.append(_case(novel.definitions, known, events, batch.next_offsets[partition], freshness))
+        snapshots = build(novel.definitions, cases, batch.now)
+        return [
+            _reading(self._remembered[snapshot.account], novel.events.get(snapshot.account, ()), snapshot)
+            for snapshot in snapshots
+        ]
 
     async def decide(self, tx: Connection, batch: Batch, reading: Sequence[Reading]) -> list[Message]:
         """Store what we know; say what is worth saying."""
@@ -189,23 +193,26 @@ def _folded(definitions: Definitions, known: Remembered, events: Sequence[Health
     )
 
 
-def _snapshot(
-    definitions: Definitions, known: Remembered, events: Sequence[HealthEvent], batch: Batch, freshness: Freshness
-) -> Snapshot:
-    snapshot = build(
-        definitions,
-        known.state,
-        batch.now,
-        freshness,
-        known.said,
+def _case(
+    definitions: Definitions, known: Remembered, events: Sequence[HealthEvent], next_offset: int, freshness: Freshness
+) -> Case:
+    return Case(
         account=known.account,
         partition=known.partition,
-        next_offset=batch.next_offsets[known.partition],
+        next_offset=next_offset,
+        state=known.state,
+        freshness=freshness,
+        previous=known.said,
         touched=known.touched,
         notables=notables(definitions, (event for event in events if event.importrun is None)),
         history=known.past,
+        has_memory=known.import_run is None,
     )
-    return msgspec.structs.replace(snapshot, quiet=said.quiet(known, events, snapshot.model))
+
+
+def _reading(known: Remembered, events: Sequence[HealthEvent], snapshot: Snapshot) -> Reading:
+    quiet = said.quiet(known, events, snapshot.model)
+    return Reading(known, events, msgspec.structs.replace(snapshot, quiet=quiet))
 
 
 def _after(one: Reading, decision: Decision, fresh: State) -> Remembered:

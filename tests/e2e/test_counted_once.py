@@ -20,7 +20,7 @@ from services.scoring import catalogue_files
 from services.scoring.domain.catalogue import parse
 from services.scoring.domain.fold import fold
 from services.scoring.domain.record import State, decode, decode_record, encode, merge
-from services.scoring.domain.snapshot import build
+from services.scoring.domain.snapshot import Case, build
 from shared.contracts.catalogue import TYPES
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.envelope import decode as decode_event
@@ -156,8 +156,6 @@ async def agree_with_the_oracle(scoring: asyncpg.Connection, sent: Traffic) -> N
         oracle = fold(definitions, by_account[account])
         assert encode(await state_of(scoring, account)) == encode(oracle), account
         assert said.freshness == freshness, account
-        expected = build(
-            definitions, oracle, said.as_of, freshness, None,
-            account=account, partition=said.partition, next_offset=said.next_offset,
-        )  # fmt: skip
+        case = Case(account=account, partition=0, next_offset=0, state=oracle, freshness=freshness)
+        expected = build(definitions, [case], said.as_of)[0]
         assert (said.score, said.signals) == (expected.score, expected.signals), account

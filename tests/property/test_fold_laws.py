@@ -15,7 +15,7 @@ from services.scoring.domain.record import State, decode, encode, merge
 from services.scoring.domain.snapshot import build
 from shared.contracts.envelope import HealthEvent
 from tests.property.histories import HISTORIES
-from tests.unit.services.scoring.acme import ALL_FRESH, NOW, packaged, snapshot_of, state_of
+from tests.unit.services.scoring.acme import ALL_FRESH, NOW, case_of, packaged, snapshot_of, state_of
 
 T = TypeVar("T")
 
@@ -133,4 +133,4 @@ def test_under_a_small_cap_the_same_keys_stay(history: list[HealthEvent]) -> Non
     assert forward == backward
     people = {key for state in singles for kind, key in state.records if kind == "person"}
     assert ("person" in forward.sampled) == (len(people) > 2)
-    build(packaged(), forward, NOW, ALL_FRESH, None, account="acme", partition=0, next_offset=0)
+    assert build(packaged(), [case_of(forward, ALL_FRESH)], NOW)

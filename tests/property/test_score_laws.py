@@ -12,6 +12,7 @@ from services.scoring.domain.entries import BandsEntry, EdgesEntry, FactorEntry,
 from services.scoring.domain.model import BAND_VALUES, Model, compile_factor, compile_model
 from services.scoring.domain.record import merge
 from services.scoring.domain.score import score
+from services.scoring.domain.snapshot import build
 from shared.conditions.columns import Columns, as_instant, floats, objects
 from shared.conditions.compile import compile_
 from shared.conditions.grammar import parse
@@ -19,7 +20,7 @@ from shared.conditions.one_row import Row, compile_row
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import Snapshot
 from tests.property.histories import HISTORIES
-from tests.unit.services.scoring.acme import NOW, STREAMS, packaged, snapshot_of, state_of
+from tests.unit.services.scoring.acme import ALL_FRESH, NOW, STREAMS, case_of, packaged, snapshot_of, state_of
 
 NAN = float("nan")
 PLACES = st.integers(0, 3)
@@ -228,3 +229,12 @@ def test_one_row_is_judged_as_columns_are(written: dict[str, Any], row: Row) -> 
     )
     truth = compile_row(condition)(row)
     assert {True: 1, False: 0, None: -1}[truth] == compile_(condition)(columns)[0]
+
+
+@given(st.lists(HISTORIES, min_size=2, max_size=4))
+def test_what_is_said_of_an_account_does_not_depend_on_who_else_is_in_the_batch(
+    histories: list[list[HealthEvent]],
+) -> None:
+    cases = [case_of(state_of(history), ALL_FRESH) for history in histories]
+    together = build(packaged(), cases, NOW)
+    assert together == [build(packaged(), [case], NOW)[0] for case in cases]

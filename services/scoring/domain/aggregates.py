@@ -82,6 +82,8 @@ def compile_over(entry: OverEntry, stream: str, kinds: Kinds) -> Select:
             return None
         found = list(known.of_kind(entry.over))
         if active is not None:
+            if entry.if_ever and not any(active.field in fields for _, fields in found):
+                return None
             end_day = day_of(end_us) - active.ago
             seen = [_active(fields.get(active.field), end_day, active.days) for _, fields in found]
             if None in seen:

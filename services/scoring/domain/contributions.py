@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from services.scoring.domain.causes import Inputs
 from services.scoring.domain.model import THOUSANDTHS, Cap, Factor, Model
-from services.scoring.domain.score import Scored
 from services.scoring.domain.words import filled, number
 from shared.contracts.health import Contribution, Snapshot
 
 CAP_DIMENSION = "cap"
 
 
-def contributions(scored: Scored, inputs: Inputs, model: Model, previous: Snapshot | None) -> list[Contribution]:
-    """Every factor, then the caps that hold or are not known to have let go; their points sum to the score."""
+def contributions(parts: Sequence[int], inputs: Inputs, model: Model, previous: Snapshot | None) -> list[Contribution]:
+    """Every factor, then the caps that hold or are not known to have let go; their points sum to the score.
+
+    parts: thousandths of each factor and cap, in the order of the model.
+    """
     known = _by_id(previous)
-    parts = scored.contributions[0].tolist()
     factors = len(model.factors)
     found = [
         _factor(factor, value, part, known)

@@ -42,11 +42,15 @@ class AmountEntry(_Entry, frozen=True, kw_only=True):
 
 
 class FieldEntry(_Entry, frozen=True, kw_only=True):
-    """One field of a record: its merge, the event types that feed it (default: all of its kind), what it takes."""
+    """One field of a record: its merge, the event types that feed it (default: all of its kind), what it takes.
+
+    where, unless: only events with these values, none with those.
+    """
 
     merge: Literal["sum", "span", "days", "dated"]
     types: list[str] = field(name="from", default_factory=list)
     where: dict[str, Scalar | list[Scalar]] = {}
+    unless: dict[str, Scalar | list[Scalar]] = {}
     amount: AmountEntry | None = None
     value: str | ValueEntry | None = None
     at: str | None = None
@@ -100,7 +104,8 @@ class LevelEntry(_Entry, frozen=True, kw_only=True):
 class OverEntry(_Entry, frozen=True, kw_only=True):
     """An aggregate over the records of a kind: those that pass `where`, and were active in a window.
 
-    `same`: a field that must agree among them, such as a currency; else the aggregate is missing.
+    same: a field that must agree among them, such as a currency; else the aggregate is missing. if_ever: missing, not
+    zero, while no record of the account has ever been active.
     """
 
     over: str
@@ -109,6 +114,7 @@ class OverEntry(_Entry, frozen=True, kw_only=True):
     same: str | None = None
     where: ConditionYaml | None = None
     active: WindowEntry | None = None
+    if_ever: bool = False
 
 
 class LatestEntry(_Entry, frozen=True, kw_only=True):

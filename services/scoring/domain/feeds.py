@@ -86,10 +86,16 @@ def filter_of(where: Mapping[str, object]) -> Passes | None:
 def field_feed(name: str, entry: FieldEntry) -> FieldFeed:
     """Compile one field."""
     gather, close = _COMPILE[entry.merge](entry)
-    passes = filter_of(entry.where)
-    if passes is None:
+    passes, not_these = filter_of(entry.where), filter_of(entry.unless)
+    if passes is None and not_these is None:
         return FieldFeed(name, gather, close)
-    return FieldFeed(name, lambda acc, moment: gather(acc, moment) if passes(moment.event.data) else acc, close)
+
+    def gather_some(acc: Accumulator | None, moment: Moment) -> Accumulator | None:
+        data = moment.event.data
+        taken = (passes is None or passes(data)) and not (not_these and not_these(data))
+        return gather(acc, moment) if taken else acc
+
+    return FieldFeed(name, gather_some, close)
 
 
 def _sum_field(entry: FieldEntry) -> tuple[Gather, Callable[[Accumulator], Value]]:

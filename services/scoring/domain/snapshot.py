@@ -4,7 +4,7 @@ State is what we know, a snapshot is what we said. Source: docs/scoring.md#snaps
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from services.scoring.domain.instants import day_of, us_of
 from services.scoring.domain.model import THOUSANDTHS, Model
 from services.scoring.domain.record import State
 from services.scoring.domain.score import Scored
-from services.scoring.domain.signals import newest_event_at, read
+from services.scoring.domain.signals import Reading, newest_event_at, read
 from services.scoring.domain.words import named, rounded
 from shared.conditions.one_row import Row
 from shared.contracts.health import Cause, Delta, Notable, Quiet, Snapshot, StatusValue
@@ -25,66 +25,84 @@ BAND = "band"
 CHANGE_DAYS = (1, 7, 30, 90)
 DAILY = timedelta(days=1)
 COVERAGE_DIGITS = 3
+ROWS = 4  # that are scored of each account
 
 
-def build(
-    definitions: Definitions,
-    state: State,
-    now: datetime,
-    freshness: Mapping[str, datetime],
-    previous: Snapshot | None,
-    *,
-    account: str,
-    partition: int,
-    next_offset: int,
-    touched: Collection[str] = (),
-    notables: Sequence[Notable] = (),
-    quiet: Quiet | None = None,
-    history: Mapping[int, float | None] | None = None,
-) -> Snapshot:
-    """What is to be said of an account at `now`; pure. Whether it is worth saying, `differs` decides.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An account to say something of.
 
     state: all that is known, fresh and settled merged. freshness: newest time per attached stream. previous: the last
     snapshot that was published. touched: types (or streams) of the events since then. history: points that held 1, 7,
-    30, 90 days ago. The version is max(previous + 1, now in microseconds).
+    30, 90 days ago. has_memory: False while history comes in, whose band so far means nothing.
     """
-    reading = read(definitions, state, now, freshness)
-    stage = _Stage(reading.row, previous.statuses if previous else {})
-    stage.add(rule for rule in definitions.statuses if not rule.needs_score)
-    judged = _judge(definitions, stage.row, previous, touched)
-    cause = causes.main_cause(judged.deltas, "behaviour" if touched else "time")
-    changes = _changes(judged.points, history or {})
+
+    account: str
+    partition: int
+    next_offset: int
+    state: State
+    freshness: Mapping[str, datetime]
+    previous: Snapshot | None = None
+    touched: Collection[str] = ()
+    notables: Sequence[Notable] = ()
+    quiet: Quiet | None = None
+    history: Mapping[int, float | None] = field(default_factory=dict)
+    has_memory: bool = True
+
+
+def build(definitions: Definitions, cases: Sequence[Case], now: datetime) -> list[Snapshot]:
+    """What is to be said of each account at `now`; pure. Whether it is worth saying, `differs` decides.
+
+    The score of all of them is one piece of arithmetic, and an account's does not depend on who else is in it. The
+    version is max(previous + 1, now in microseconds).
+    """
+    drafts = [_draft(definitions, case, now) for case in cases]
+    scored: dict[int, _Judged] = {}
+    for model in definitions.models:
+        chosen = [at for at, draft in enumerate(drafts) if draft.model is model]
+        if chosen:
+            scores = causes.evaluate([row for at in chosen for row in drafts[at].rows], model)
+            for number, at in enumerate(chosen):
+                scored[at] = _judge(definitions, drafts[at], scores, number * ROWS)
+    return [_finish(definitions, draft, scored[at], now) for at, draft in enumerate(drafts)]
+
+
+def _finish(definitions: Definitions, draft: "_Draft", judged: "_Judged", now: datetime) -> Snapshot:
+    case, reading, stage = draft.case, draft.reading, draft.stage
+    previous = case.previous
+    cause = causes.main_cause(judged.deltas, "behaviour" if case.touched else "time")
+    changes = _changes(judged.points, case.history)
     stage.add_score(judged.points, judged.coverage, changes)
-    band, is_stale = bands.next_band(judged.model.bands, judged.evidence, stage.before.get(BAND), now)
+    before = stage.before.get(BAND) if case.has_memory else None
+    band, is_stale = bands.next_band(draft.model.bands, judged.evidence, before, now)
     stage.put(BAND, band)
     stage.add(rule for rule in definitions.statuses if rule.needs_score)
     words = {reason.code: named(reason.words, reading.signals) for reason in definitions.reasons}
-    before = previous.reasons if previous else ()
     return Snapshot(
-        account=account,
+        account=case.account,
         version=max(previous.version + 1 if previous else 0, us_of(now)),
         as_of=now,
-        partition=partition,
-        next_offset=next_offset,
-        freshness=dict(freshness),
-        newest_event_at=newest_event_at(definitions, state),
+        partition=case.partition,
+        next_offset=case.next_offset,
+        freshness=dict(case.freshness),
+        newest_event_at=newest_event_at(definitions, case.state),
         score=_points(judged.points),
         coverage=judged.coverage,
-        contributions=contributions(judged.scored, judged.inputs, judged.model, previous),
+        contributions=contributions(judged.parts, draft.inputs, draft.model, previous),
         deltas=judged.deltas,
         changes={f"{days}d": change for days, change in changes.items()},
         signals=dict(reading.signals),
         instants=dict(reading.instants),
         statuses=stage.said(now, cause, stale={BAND} if is_stale else set()),
-        reasons=status.reasons_of(definitions.reasons, stage.row, words, before, now),
-        notables=list(notables),
+        reasons=status.reasons_of(definitions.reasons, stage.row, words, previous.reasons if previous else (), now),
+        notables=list(case.notables),
         records=reading.records,
-        model=judged.model.id,
+        model=draft.model.id,
         cause=cause,
         arr=reading.arr,
         owner=reading.owner,
         name=reading.name,
-        quiet=quiet,
+        quiet=case.quiet,
         sampled=reading.sampled,
         records_left_out=reading.records_left_out,
     )
@@ -102,7 +120,7 @@ def shown(snapshot: Snapshot) -> tuple[Any, ...]:
         {name: None if at is None else day_of(us_of(at)) for name, at in snapshot.instants.items()},
         snapshot.records,
         (snapshot.records_left_out, snapshot.sampled),
-        (snapshot.owner, snapshot.name, snapshot.arr, snapshot.quiet),
+        (snapshot.owner, snapshot.name, snapshot.arr),
     )
 
 
@@ -145,41 +163,70 @@ class _Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """An account under its model. `points` in thousandths, None where nothing is known."""
+class _Draft:
+    """An account that has been read and given a model, before its score.
 
+    filled: its inputs with what is missing at its last known value, where that is known. before: what the previous
+    snapshot was made of; between: the old values, as far as they are not missing now.
+    """
+
+    case: Case
+    reading: Reading
+    stage: _Stage
     model: Model
     inputs: Inputs
-    scored: Scored
+    filled: Inputs | None
+    before: Inputs
+    between: Inputs
+
+    @property
+    def rows(self) -> tuple[Inputs, ...]:
+        """What is scored of it: now, at last known values, then, half way."""
+        return self.inputs, self.filled or self.inputs, self.before, self.between
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An account's score. `points` and `parts` in thousandths, points None where nothing is known."""
+
     points: int | None
+    parts: Sequence[int]
     coverage: float
     evidence: bands.Evidence
     deltas: list[Delta]
 
 
-def _judge(definitions: Definitions, row: Row, previous: Snapshot | None, touched: Collection[str]) -> _Judged:
-    model = choose_model(definitions, row)
-    inputs = Inputs([row.signals.get(factor.signal) for factor in model.factors], _truths(model, row))
-    filled = last_known(inputs, model, previous)
+def _draft(definitions: Definitions, case: Case, now: datetime) -> _Draft:
+    reading = read(definitions, case.state, now, case.freshness)
+    previous = case.previous
+    stage = _Stage(reading.row, previous.statuses if previous else {})
+    stage.add(rule for rule in definitions.statuses if not rule.needs_score)
+    model = choose_model(definitions, stage.row)
+    inputs = Inputs([stage.row.signals.get(factor.signal) for factor in model.factors], _truths(model, stage.row))
     before = _inputs_then(definitions, model, previous) if previous else inputs
-    between = causes.half_way(before, inputs)
-    scored = causes.evaluate([inputs, filled or inputs, before, between], model)
-    now, at_last_known, then, half_way = range(4)
+    filled = last_known(inputs, model, previous)
+    return _Draft(case, reading, stage, model, inputs, filled, before, causes.half_way(before, inputs))
+
+
+def _judge(definitions: Definitions, draft: _Draft, scored: Scored, first_row: int) -> _Judged:
+    model, previous = draft.model, draft.case.previous
+    now, at_last_known, then, half_way = range(first_row, first_row + ROWS)
     coverage = float(scored.coverage[now])
-    is_covered = coverage >= model.coverage_min
     points = _points_of(scored, now)
-    evidence = bands.Evidence(points, _points_of(scored, at_last_known) if filled else None, is_covered)
+    filled = _points_of(scored, at_last_known) if draft.filled else None
+    evidence = bands.Evidence(points, filled, coverage >= model.coverage_min)
     moved: list[Delta] = []
     if previous:
         was_chosen = previous.model != model.id and definitions.model(previous.model) is not None
         parts = [causes.parts_of(scored, step, model) for step in (then, half_way, now)]
+        unmoved = causes.unmoved(draft.between, draft.inputs, model)
         moved = causes.deltas(
             previous.contributions,
             (parts[0], parts[1], parts[2]),
-            touched=_touched(definitions, model, touched, causes.unmoved(between, inputs, model)),
+            touched=_touched(definitions, model, draft.case.touched, unmoved),
             model_cause="profile" if was_chosen else "model",
         )
-    return _Judged(model, inputs, scored, points, round(coverage, COVERAGE_DIGITS), evidence, moved)
+    return _Judged(points, scored.contributions[now].tolist(), round(coverage, COVERAGE_DIGITS), evidence, moved)
 
 
 def choose_model(definitions: Definitions, row: Row) -> Model:

@@ -11,7 +11,7 @@ from services.scoring.domain.catalogue import parse
 from services.scoring.domain.definitions import Definitions
 from services.scoring.domain.fold import fold
 from services.scoring.domain.record import State
-from services.scoring.domain.snapshot import build
+from services.scoring.domain.snapshot import Case, build
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import Snapshot
 
@@ -84,4 +84,9 @@ def snapshot_of(
 ) -> Snapshot:
     """What is said of acme; all streams are fresh unless said otherwise."""
     known = dict.fromkeys(STREAMS, now) if freshness is None else freshness
-    return build(packaged(), state, now, known, previous, account="acme", partition=0, next_offset=1, **also)
+    return build(packaged(), [case_of(state, known, previous, **also)], now)[0]
+
+
+def case_of(state: State, freshness: Mapping[str, datetime], previous: Snapshot | None = None, **also: Any) -> Case:
+    """acme, to be said something of."""
+    return Case(account="acme", partition=0, next_offset=1, state=state, freshness=freshness, previous=previous, **also)

@@ -6,7 +6,17 @@ import pytest
 from services.scoring.domain.record import State
 from services.scoring.domain.signals import read
 from shared.contracts.health import Money
-from tests.unit.services.scoring.acme import ALL_FRESH, NOW, days_ago, event, healthy, packaged, state_of, used
+from tests.unit.services.scoring.acme import (
+    ALL_FRESH,
+    NOW,
+    days_ago,
+    event,
+    healthy,
+    packaged,
+    snapshot_of,
+    state_of,
+    used,
+)
 
 
 def signals(
@@ -162,3 +172,20 @@ def test_records_are_bounded_and_the_rest_is_counted() -> None:
     reading = read(packaged(), state_of(events), NOW, ALL_FRESH)
     assert (len(reading.records), reading.records_left_out) == (200, 3)
     assert reading.records[0].key == "t0"
+
+
+def test_use_that_names_no_user_leaves_users_and_seats_unknown() -> None:
+    anonymous = [event("usage.feature_used", days_ago(day), feature="export") for day in range(10)]
+    subscription = event("subscription.started", days_ago(30), subscription="s1", seats=6)
+    said = snapshot_of(state_of([*anonymous, subscription])).signals
+    assert (said["active_users_28d"], said["seats_used_ratio"], said["active_days_28d"]) == (None, None, 10)
+
+
+def test_users_who_have_stopped_are_none_now_and_not_unknown() -> None:
+    said = snapshot_of(state_of([used(days_ago(40))])).signals
+    assert said["active_users_28d"] == 0
+
+
+def test_a_feature_used_no_times_is_not_used() -> None:
+    said = snapshot_of(state_of([used(days_ago(3), quantity=2), used(days_ago(1), quantity=0)])).signals
+    assert (said["active_days_28d"], said["days_since_usage"]) == (1, 3)

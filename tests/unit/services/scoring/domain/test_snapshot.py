@@ -10,11 +10,12 @@ from services.scoring.domain.notables import notables
 from services.scoring.domain.record import State, merge
 from services.scoring.domain.snapshot import build, differs, shown
 from shared.contracts.envelope import HealthEvent
-from shared.contracts.health import Snapshot, decode_snapshot
+from shared.contracts.health import Snapshot, StatusValue, decode_snapshot
 from tests.unit.services.scoring.acme import (
     ALL_FRESH,
     NOW,
     STREAMS,
+    case_of,
     days_ago,
     event,
     healthy,
@@ -142,7 +143,7 @@ def test_another_model_is_its_own_cause() -> None:
         "dimensions": {"usage": 20, "support": 20, "billing": 20, "relationship": 40},
     }
     definitions = parse({**bodies, "models/health.yaml": model})
-    second = build(definitions, state, NOW, ALL_FRESH, first, account="acme", partition=0, next_offset=1)
+    second = build(definitions, [case_of(state, ALL_FRESH, first)], NOW)[0]
     assert (second.model, second.cause) == ("health@2", "model")
     assert {delta.cause for delta in second.deltas} == {"model"}
     assert first.score is not None
@@ -237,3 +238,17 @@ def test_deltas_are_points_with_three_decimals() -> None:
     second = after(state, snapshot_of(state), event("ticket.opened", ticket="t", priority="urgent"))
     assert second.deltas
     assert all(round(delta.points, 3) == delta.points for delta in second.deltas)
+
+
+def test_a_band_made_of_half_a_history_is_not_remembered() -> None:
+    half = snapshot_of(state_of([used(days_ago(90))]))
+    whole = state_of(healthy())
+    started = msgspec.structs.replace(half, statuses={**half.statuses, "band": StatusValue(value="red", since=NOW)})
+    remembered = build(packaged(), [case_of(whole, ALL_FRESH, started)], NOW)[0]
+    forgotten = build(packaged(), [case_of(whole, ALL_FRESH, started, has_memory=False)], NOW)[0]
+    assert (remembered.statuses["band"].value, forgotten.statuses["band"].value) == ("red", "green")
+
+
+def test_being_quiet_is_nothing_to_say_by_itself() -> None:
+    loud = snapshot_of(state_of(healthy()))
+    assert not differs(loud, msgspec.structs.replace(loud, quiet="import"))

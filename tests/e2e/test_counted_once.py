@@ -25,10 +25,10 @@ from shared.contracts.catalogue import TYPES
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.envelope import decode as decode_event
 from shared.contracts.health import decode_snapshot
-from shared.kafka.clients import asking_consumer
 from tests.e2e.installation import Installation, installed
 from tests.e2e.traffic import Sent, Traffic, traffic
 from tests.processes import until
+from tests.reading import everything
 
 SENDS = int(os.environ.get("BELLWETHER_TEST_SENDS", "20000"))
 KILLS = ("ingest", "scoring", "alerts", "postgres", "up", "kafka", "api")
@@ -59,19 +59,7 @@ async def archived_ids(scoring: asyncpg.Connection) -> Counter[str]:
 
 async def in_the_log(bootstrap: str) -> Counter[str]:
     """id -> how many records of health.events carry it."""
-    found: Counter[str] = Counter()
-    reader = asking_consumer(bootstrap)
-    reader.subscribe(["health.events"])
-    await reader.start()
-    try:
-        await reader.seek_to_beginning()
-        ends = await reader.end_offsets(reader.assignment())
-        while any([await reader.position(tp) < end for tp, end in ends.items()]):
-            for records in (await reader.getmany(timeout_ms=500)).values():
-                found.update(decode_event(record.value).id for record in records)
-    finally:
-        await reader.stop()
-    return found
+    return Counter([decode_event(record.value).id async for record in everything(bootstrap, "health.events")])
 
 
 async def settle(scoring: asyncpg.Connection, ingest: asyncpg.Connection, sent: Traffic) -> None:

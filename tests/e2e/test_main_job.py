@@ -7,10 +7,10 @@ from json import loads
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 
 from tests.e2e.installation import Installation, installed
 from tests.processes import until
+from tests.reading import everything
 
 FRESH_SECONDS = 1.0
 DAYS_OF_USE = 40
@@ -57,29 +57,10 @@ async def health(installation: Installation, account: str, at_least: str) -> dic
     return found
 
 
-async def outreach(installation: Installation) -> list[dict[str, Any]]:
-    """Everything on outreach.events, as any consumer reads it."""
-    reader = AIOKafkaConsumer(
-        "outreach.events", bootstrap_servers=installation.bootstrap, auto_offset_reset="earliest", group_id=None
-    )
-    await reader.start()
-    try:
-        ends = await reader.end_offsets(reader.assignment())
-        messages: list[dict[str, Any]] = []
-        while any([await reader.position(tp) < end for tp, end in ends.items()]):
-            for records in (await reader.getmany(timeout_ms=500)).values():
-                messages += [loads(record.value) for record in records]
-    finally:
-        await reader.stop()
-    return messages
-
-
 async def told(installation: Installation, account: str, rule: str) -> list[dict[str, Any]]:
-    return [
-        message
-        for message in await outreach(installation)
-        if message["subject"] == account and message["data"]["rule"] == rule
-    ]
+    """What a consumer of outreach.events sees of an account and a rule."""
+    messages = [loads(record.value) async for record in everything(installation.bootstrap, "outreach.events")]
+    return [one for one in messages if one["subject"] == account and one["data"]["rule"] == rule]
 
 
 @pytest.mark.timeout(180)

@@ -14,14 +14,15 @@ from uuid import uuid4
 
 import httpx
 import msgspec
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from shared.contracts.envelope import HealthEvent, decode
 from shared.contracts.routes import Scope
 from shared.http.auth import create_key
-from shared.kafka.clients import asking_consumer, producer
+from shared.kafka.clients import producer
 from tests.pair import ROOT, World
 from tests.processes import until
+from tests.reading import everything
 
 SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 10.0
@@ -89,7 +90,7 @@ class Deployment:
     async def forwarded(self, ids: Collection[str]) -> dict[str, list[HealthEvent]]:
         """What health.events has of these ids now, in the order of each partition."""
         found: dict[str, list[HealthEvent]] = {event_id: [] for event_id in ids}
-        async for record in everything(self.world, "health.events"):
+        async for record in everything(self.world.bootstrap, self.world.topic("health.events")):
             value = decode(record.value)
             if value.id in found:
                 found[value.id].append(value)
@@ -128,24 +129,6 @@ async def producing(world: World) -> AsyncIterator[AIOKafkaProducer]:
         yield to
     finally:
         await to.stop()
-
-
-async def everything(world: World, topic: str) -> AsyncIterator[Any]:
-    """Every record of a topic from its start to the end it has now."""
-    reader = asking_consumer(world.bootstrap)
-    await reader.start()
-    try:
-        partitions = [TopicPartition(world.topic(topic), number) for number in range(world.partitions)]
-        reader.assign(partitions)
-        ends = await reader.end_offsets(partitions)
-        for tp in partitions:
-            reader.seek(tp, 0)  # seek_to_beginning races with the reset to the end that `assign` begins
-        while any([await reader.position(tp) < end for tp, end in ends.items()]):
-            for records in (await reader.getmany(timeout_ms=200)).values():
-                for record in records:
-                    yield record
-    finally:
-        await reader.stop()
 
 
 @contextlib.asynccontextmanager

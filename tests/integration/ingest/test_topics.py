@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.contracts.topics import STREAMS, partition_of
-from tests.integration.ingest.deployment import Deployment, event, everything, running
+from tests.integration.ingest.deployment import Deployment, event, running
 from tests.pair import World
 from tests.processes import until
+from tests.reading import everything
 
 _NAN = msgspec.json.encode(event()).replace(b'"quantity":1', b'"quantity":NaN')
 
@@ -90,7 +91,11 @@ async def test_each_stream_reaches_health_events_keyed_by_account(
         sent["type"],
         sent["data"],
     )
-    records = [r async for r in everything(deployment.world, "health.events") if r.key == account.encode()]
+    records = [
+        r
+        async for r in everything(deployment.world.bootstrap, deployment.world.topic("health.events"))
+        if r.key == account.encode()
+    ]
     assert {record.partition for record in records} == {partition_of(account, deployment.world.partitions)}
     assert {dict(record.headers)["content-type"] for record in records} == {b"application/cloudevents+json"}
 
@@ -130,7 +135,7 @@ async def _has_copies(deployment: Deployment, event_id: str, copies: int) -> boo
 
 
 async def _has_anything(world: World) -> bool:
-    return any([True async for _ in everything(world, "health.events")])
+    return any([True async for _ in everything(world.bootstrap, world.topic("health.events"))])
 
 
 async def _has_aside(deployment: Deployment, rows: int) -> bool:

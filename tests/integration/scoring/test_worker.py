@@ -8,10 +8,10 @@ import pytest
 
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import decode_change
-from shared.kafka.clients import asking_consumer
 from tests.integration.scoring.deployed import NOW, archived, event, send, snapshot_of
 from tests.pair import World
 from tests.processes import running, until
+from tests.reading import everything
 
 
 @pytest.fixture
@@ -35,15 +35,8 @@ async def test_events_become_a_score_and_the_score_a_message(world: World, scori
     assert snapshot.signals["active_days_28d"] == 20
     assert snapshot.score is not None
     assert round(sum(c.points for c in snapshot.contributions), 3) == snapshot.score
-    reader = asking_consumer(world.bootstrap)
-    reader.subscribe([world.topic("health.changes")])
-    await reader.start()
-    try:
-        await reader.seek_to_beginning()
-        polled = await reader.getmany(timeout_ms=5_000)
-    finally:
-        await reader.stop()
-    messages = [decode_change(record.value) for records in polled.values() for record in records]
+    topic = world.topic("health.changes")
+    messages = [decode_change(record.value) async for record in everything(world.bootstrap, topic)]
     assert max(messages, key=lambda m: m.version).version >= snapshot.version
     assert {m.account for m in messages} == {"acme"}
 
@@ -124,7 +117,7 @@ async def test_an_import_is_quiet_until_it_has_ended(world: World, scoring: asyn
             return await scoring.fetchval("SELECT import_run FROM published WHERE account = 'acme'") is None
 
         await until(ended, "the end of the import")
-        await send(world, [event("acme", 2000 + n, NOW) for n in range(30)])
+        await send(world, [event("acme", 2000 + n, NOW, feature=f"new{n}", user=f"new{n}") for n in range(30)])
 
         async def loud() -> bool:
             snapshot = await snapshot_of(scoring, "acme")

@@ -120,7 +120,7 @@ class Scoring:
             [
                 (one.known.account, d.look_at, d.import_run)
                 for one, d in zip(reading, decisions, strict=True)
-                if d.said is None and (d.look_at, d.import_run) != (one.known.look_at, one.known.import_run)
+                if d.said is None and (not one.events or _is_other_look(d, one.known))
             ],
         )
         for one, decision in zip(reading, decisions, strict=True):
@@ -213,6 +213,11 @@ def _case(
 def _reading(known: Remembered, events: Sequence[HealthEvent], snapshot: Snapshot) -> Reading:
     quiet = said.quiet(known, events, snapshot.model)
     return Reading(known, events, msgspec.structs.replace(snapshot, quiet=quiet))
+
+
+def _is_other_look(decision: Decision, known: Remembered) -> bool:
+    """Events alone rarely change when to look. A look always writes: others may have made the account due."""
+    return (decision.look_at, decision.import_run) != (known.look_at, known.import_run)
 
 
 def _after(one: Reading, decision: Decision, fresh: State) -> Remembered:

@@ -123,7 +123,7 @@ async def kept(scoring: asyncpg.Connection) -> Kept:
 
 
 async def settled(scoring: asyncpg.Connection) -> None:
-    """Wait until every account's import has ended, and until it has been looked at once more without quiet.
+    """Wait until every account's import has ended, and until a look at everybody has been taken.
 
     Looks are spread over a quarter of an hour; here all are due at once.
     """
@@ -131,13 +131,12 @@ async def settled(scoring: asyncpg.Connection) -> None:
     async def has_ended() -> bool:
         return not await scoring.fetchval("SELECT count(*) FROM published WHERE import_run IS NOT NULL")
 
-    async def is_loud() -> bool:
-        quiet = "convert_from(snapshot, 'UTF8')::jsonb ->> 'quiet' IS NOT NULL"
-        return not await scoring.fetchval(f"SELECT count(*) FROM published WHERE {quiet}")
+    async def is_looked_at() -> bool:
+        return not await scoring.fetchval("SELECT count(*) FROM published WHERE look_at <= now()")
 
     await until(has_ended, "all imports ended", seconds_max=60)
     await scoring.execute("UPDATE published SET look_at = now()")
-    await until(is_loud, "all accounts are out of their quiet", seconds_max=60)
+    await until(is_looked_at, "a look at every account", seconds_max=60)
 
 
 async def ten_worst(scoring: asyncpg.Connection) -> list[str]:

@@ -142,3 +142,21 @@ async def test_an_account_is_looked_at_though_nothing_comes(world: World, scorin
             return before is not None and now is not None and now.as_of - before.as_of > timedelta(hours=24)
 
         await until(said_again, "the daily snapshot")
+
+
+async def test_whoever_is_made_due_by_hand_is_looked_at_once_and_not_for_ever(
+    world: World, scoring: asyncpg.Connection
+) -> None:
+    async with running(world, "scoring"):
+        await send(world, [event("acme", n, NOW) for n in range(5)])
+
+        async def said() -> bool:
+            return await snapshot_of(scoring, "acme") is not None
+
+        await until(said, "a snapshot")
+        await scoring.execute("UPDATE published SET look_at = now()")
+
+        async def is_done() -> bool:
+            return bool(await scoring.fetchval("SELECT look_at > now() FROM published"))
+
+        await until(is_done, "the look")

@@ -136,7 +136,7 @@ class LogIdentity:
         answer: Any = await self._client.send(node, _MetadataRequest(topic))
         error, _, topic_id, _, partitions, _, _ = answer.topics[0]
         if error == _UNKNOWN_TOPIC:
-            raise TopicGone(f"topic {topic} does not exist on this broker")
+            raise TopicGone(f"topic {topic} does not exist on this broker: `bellwether migrate` makes it")
         if error:
             raise KafkaError(f"metadata of {topic}: error code {error}")
         missing = sum(1 for partition in partitions if partition[2] < 0)

@@ -19,12 +19,13 @@ from shared.kafka.clients import POLL_RECORDS_MAX
 from shared.kafka.log_id import Log, LogIdentity
 from shared.kafka.metrics import BATCH_SECONDS, BATCHES, LAG, RECORDS, TROUBLE
 from shared.kafka.outbox import Outbox
-from shared.postgres.pool import CONNECTION_ERRORS, Connection, Pool
+from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, Connection, Pool
 from shared.telemetry import logger
 
 POLL_MAX_MS = 100  # how late a look may be; shorter polls cost CPU on an idle worker
 LOOK_EVERY_SECONDS = 0.2  # how often the store is asked whose look is due
 OUTBOX_RELOAD_SECONDS = 60.0  # picks up rows that a worker stored after its partitions had moved here
+RECORDS_MIN = 20  # a batch that was too slow is halved down to this, and doubled again after each that was not
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # while a server is away; the last one repeats
 
 _log = logger(__name__)
@@ -63,11 +64,7 @@ class Loop(Generic[N, R]):
         self._positions: dict[int, Position] = {}
         self._looked_at = self._reloaded_at = 0.0
         self._troubles = 0
-
-    @property
-    def healthy(self) -> bool:
-        """False while a server is away."""
-        return self._troubles == 0
+        self._records_max = POLL_RECORDS_MAX
 
     async def run(self, stopping: asyncio.Event) -> None:
         self.consumer.subscribe([self.topic], listener=self._assignment)
@@ -75,6 +72,9 @@ class Loop(Generic[N, R]):
             try:
                 await self._once()
                 self._troubles = 0
+            except TOO_SLOW as late:
+                self._records_max = max(RECORDS_MIN, self._records_max // 2)
+                self._begin_again(type(late).__name__, late)
             except ClaimLost as lost:
                 self._begin_again("claim_lost", lost)
             except (*CONNECTION_ERRORS, KafkaError) as away:
@@ -84,7 +84,7 @@ class Loop(Generic[N, R]):
     async def _once(self) -> None:
         if self._generation != self._assignment.generation:
             await self._take_over()
-        polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=POLL_RECORDS_MAX)
+        polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=self._records_max)
         if self._generation != self._assignment.generation:
             return  # polled for an assignment that is over; the take-over seeks
         records = {tp.partition: found for tp, found in polled.items() if found}
@@ -105,6 +105,7 @@ class Loop(Generic[N, R]):
             await self._check_log()
         self._positions.update(positions)
         self.outbox.settled(stored)
+        self._records_max = min(POLL_RECORDS_MAX, self._records_max * 2)
         self._count(batch, time.monotonic() - started)
         await self._publish()
         await self._tell_kafka(batch)
@@ -155,7 +156,10 @@ class Loop(Generic[N, R]):
         now = await self.clock.refresh(self.pool)
         connection: Connection
         async with self.pool.acquire() as connection:
-            return await self.work.due(connection, sorted(self._positions), now)
+            due = await self.work.due(connection, sorted(self._positions), now)
+        # After a batch that was too slow, so few that the next is not; the others stay due.
+        share = max(1, self._records_max // max(1, len(due)))
+        return {partition: accounts[:share] for partition, accounts in due.items()}
 
     async def _publish(self) -> None:
         if self._reload_is_due():
@@ -195,8 +199,14 @@ class Loop(Generic[N, R]):
             return
 
     def _is_caught_up(self, partition: int, next_offset: int) -> bool:
-        high = self.consumer.highwater(self._tp(partition))
+        high = self._high(partition)
         return high is not None and next_offset >= high
+
+    def _high(self, partition: int) -> int | None:
+        """The log's end as last heard; None also for a partition that a rebalance took away meanwhile."""
+        tp = self._tp(partition)
+        end: int | None = self.consumer.highwater(tp) if tp in self.consumer.assignment() else None
+        return end
 
     def _reload_is_due(self) -> bool:
         return time.monotonic() - self._reloaded_at > OUTBOX_RELOAD_SECONDS and bool(self._positions)
@@ -206,7 +216,7 @@ class Loop(Generic[N, R]):
         BATCH_SECONDS.labels(self.service).observe(seconds)
         RECORDS.labels(self.service).inc(sum(map(len, batch.records.values())))
         for partition in batch.partitions:
-            high = self.consumer.highwater(self._tp(partition)) or 0
+            high = self._high(partition) or 0
             LAG.labels(self.service, str(partition)).set(max(0, high - batch.next_offsets[partition]))
 
     def _tp(self, partition: int) -> TopicPartition:

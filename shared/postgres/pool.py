@@ -31,6 +31,13 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.exceptions.QueryCanceledError,
     asyncpg.exceptions.LockNotAvailableError,
     asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.DeadlockDetectedError,
+)
+
+# A transaction that took longer than it may: the same one again would take as long.
+TOO_SLOW: tuple[type[BaseException], ...] = (
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    asyncpg.exceptions.QueryCanceledError,
 )
 
 

@@ -28,7 +28,7 @@ def configure_logging(process: str) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True
     )
-    # The watchdog and our own lines say what these would repeat each second while a broker is away.
+    # Readiness and our own lines say what these would repeat each second while a broker is away.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 

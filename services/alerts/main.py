@@ -50,7 +50,7 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         streams = Streams(shared.kafka, topic, log.partitions, settings.streams_max)
         stack.enter_context(streams.ended_by_signals())
         stack.callback(streams.end)
-        app.state.keyring = Keyring(pool, clock.now)
+        app.state.keyring = Keyring(pool, clock)
         app.state.alerts = Context(pool, clock, load(), streams)
         app.state.checks |= {
             "alerts.postgres": postgres_check(pool),

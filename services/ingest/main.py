@@ -63,7 +63,7 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(admin.close)
         partitions = range(intake.forwarder.partitions)
         backlog = Backlog(asker, admin, shared.group(SCORING_GROUP), topic, partitions)
-        app.state.keyring = Keyring(pool, intake.clock.now)
+        app.state.keyring = Keyring(pool, intake.clock)
         app.state.ingest = Context(settings, intake, backlog)
         app.state.checks |= {"ingest.kafka": _log_check(identity, topic, intake.forwarder.partitions)}
         add_routes(app)

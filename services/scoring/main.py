@@ -56,8 +56,7 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         await asker.start()
         stack.push_async_callback(asker.stop)
         log = await identity.of(topic)
-        clock = Clock(pool)
-        app.state.keyring = Keyring(pool, clock.now)
+        app.state.keyring = Keyring(pool, Clock(pool))
         app.state.scoring = Context(pool, engine, topic, LogEnds(asker, topic, range(log.partitions)))
         app.state.checks |= {
             "scoring.postgres": postgres_check(pool),

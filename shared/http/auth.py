@@ -14,6 +14,7 @@ import asyncpg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from shared.clock import Clock
 from shared.contracts.routes import SCOPES, Scope
 from shared.http.problem import Forbidden, Unauthorized, Unavailable
 from shared.postgres.pool import CONNECTION_ERRORS, Pool
@@ -74,9 +75,9 @@ async def create_key(
 class Keyring:
     """Looks keys up, and remembers what it found for CACHE_SECONDS."""
 
-    def __init__(self, pool: Pool, now: Callable[[], datetime]) -> None:
+    def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool = pool
-        self._now = now
+        self._clock = clock
         self._known: dict[bytes, tuple[float, Principal]] = {}
 
     async def principal(self, key: str) -> Principal:
@@ -90,7 +91,7 @@ class Keyring:
             self._known[digest] = (time.monotonic(), principal)
         else:
             principal = found[1]
-        if principal.expires_at is not None and principal.expires_at <= self._now():
+        if principal.expires_at is not None and principal.expires_at <= self._clock.now():
             raise Unauthorized(f"the key expired at {principal.expires_at.isoformat()}", reason="key_expired")
         return principal
 
@@ -98,6 +99,7 @@ class Keyring:
         parts = key.split("_")
         prefix = parts[1] if len(parts) == 3 else ""
         try:
+            await self._clock.refresh(self._pool)
             row = await self._pool.fetchrow(
                 "SELECT hash, name, scopes, expires_at, revoked_at FROM credential WHERE prefix = $1", prefix
             )

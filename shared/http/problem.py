@@ -3,11 +3,15 @@
 from http import HTTPStatus
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
+
+from shared.postgres.pool import CONNECTION_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:bellwether:problem:"  # a name to compare, not an address to open
@@ -135,6 +139,23 @@ def _response(status: int, reason: str, detail: str, headers: dict[str, str], **
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
+async def _on_lost_server(request: Request, error: Exception) -> JSONResponse:
+    detail = f"{request.method} {request.url.path}: Postgres or Kafka does not answer ({type(error).__name__})"
+    return Unavailable(detail).response()
+
+
+async def _on_database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    lost = error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
+    return await (_on_lost_server if lost else _on_bug)(request, error)
+
+
+async def _on_bug(request: Request, _: Exception) -> JSONResponse:
+    """The process logs the stack; the caller learns that it is our fault."""
+    detail = f"{request.method} {request.url.path}: a fault of ours; the log of this process has it"
+    return _response(500, Problem.reason, detail, {})
+
+
 async def _on_problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
     return error.response()
@@ -167,6 +188,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    for lost in (*CONNECTION_ERRORS, KafkaError):
+        app.add_exception_handler(lost, _on_lost_server)
+    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(Exception, _on_bug)
 
 
 def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from shared.http.probe import add_probes
 from shared.http.problem import install
 from shared.kafka.claim import LogChanged
+from shared.kafka.log_id import TopicGone
 from shared.settings import named
 from shared.telemetry import configure_logging
 
@@ -85,6 +86,6 @@ def exits_named(service: str) -> Iterator[None]:
         for line in named(error, service):
             sys.stderr.write(f"{service}: {line}\n")
         sys.exit(os.EX_CONFIG)
-    except LogChanged as error:
+    except (LogChanged, TopicGone) as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(os.EX_DATAERR)

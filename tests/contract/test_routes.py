@@ -4,6 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from services.alerts.main import add_routes as alerts
 from services.ingest.main import add_routes as ingest
 from services.scoring.main import add_routes as scoring
 from shared.contracts.routes import ROUTES, Route
+from shared.http.auth import Keyring, Principal
 from shared.http.service import service_app
 
 SERVICES: dict[str, Callable[[FastAPI], None]] = {"ingest": ingest, "scoring": scoring, "alerts": alerts}
@@ -80,3 +82,27 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 def _examples(media: dict[str, Any]) -> list[Any]:
     named = [example["value"] for example in media.get("examples", {}).values()]
     return [media["example"], *named] if "example" in media else named
+
+
+class NoScopes(Keyring):
+    """A key that may do nothing, so that every route says what it asks for."""
+
+    def __init__(self) -> None:
+        """There is no Postgres behind it."""
+
+    async def principal(self, key: str) -> Principal:
+        return Principal(key, frozenset(), None)
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.scope], ids=lambda route: f"{route.method} {route.path}")
+async def test_each_route_asks_for_the_scope_of_the_table(route: Route) -> None:
+    app = service_app("Bellwether", [])
+    for add_routes in SERVICES.values():
+        add_routes(app)
+    app.state.keyring = NoScopes()
+    app.state.ingest = app.state.scoring = app.state.alerts = None
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.request(
+            route.method, route.path, headers={"Authorization": "Bearer bw_any_key"}, params={"source": "s", "id": "i"}
+        )
+    assert (answer.status_code, answer.json()["scope"]) == (403, route.scope), answer.text

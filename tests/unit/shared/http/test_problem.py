@@ -26,11 +26,19 @@ async def client() -> httpx.AsyncClient:
     async def who() -> None:
         raise Unauthorized("no key")
 
+    @app.get("/lost")
+    async def lost() -> None:
+        raise ConnectionRefusedError(111, "refused")
+
+    @app.get("/bug")
+    async def bug() -> None:
+        raise AssertionError("we were wrong")
+
     @app.get("/count")
     async def count(n: Annotated[int, Query(le=10)]) -> int:
         return n
 
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://test")
 
 
 async def test_a_problem_names_its_reason_and_carries_its_members(client: httpx.AsyncClient) -> None:
@@ -71,3 +79,10 @@ async def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx
     missing, wrong = await client.get("/nothing"), await client.post("/busy")
     assert (missing.status_code, missing.json()["reason"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["reason"]) == (405, "method_not_allowed")
+
+
+async def test_a_lost_server_is_a_503_and_a_bug_of_ours_a_500_without_its_inside(client: httpx.AsyncClient) -> None:
+    lost, bug = await client.get("/lost"), await client.get("/bug")
+    assert (lost.status_code, lost.json()["reason"], lost.headers["retry-after"]) == (503, "unavailable", "2")
+    assert (bug.status_code, bug.json()["reason"]) == (500, "internal")
+    assert "wrong" not in bug.text

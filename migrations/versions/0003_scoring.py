@@ -44,14 +44,14 @@ CREATE TABLE {schema}.published (
     version    bigint      NOT NULL,
     as_of      timestamptz NOT NULL,
     look_at    timestamptz NOT NULL,
-    import_run text,
+    importing  bytea,
     score      integer     CHECK (score BETWEEN 0 AND 100000),
     band       text        NOT NULL,
     segment    text,
     lifecycle  text,
     owner      text,
     name       text,
-    arr        numeric(18, 2) NOT NULL DEFAULT 0,
+    arr        numeric     NOT NULL DEFAULT 0,
     snapshot   bytea       NOT NULL
 ) WITH (fillfactor = 80);
 -- Serves: whose look is due, by the worker of the partition.

@@ -56,7 +56,7 @@ SELECT account, kind, key, body FROM state WHERE partition = ANY($1::smallint[])
 
 -- name: load_published
 -- What was said last, and which import keeps the account quiet.
-SELECT account, version, look_at, import_run, snapshot FROM published WHERE account = ANY($1::text[]);
+SELECT account, version, look_at, importing, snapshot FROM published WHERE account = ANY($1::text[]);
 
 -- name: load_past
 -- The scores that held one, seven, thirty and ninety days ago.
@@ -83,21 +83,21 @@ ON CONFLICT (partition, account, kind, key) DO UPDATE SET body = excluded.body;
 
 -- name: write_published
 -- The new snapshot of each account.
-INSERT INTO published (account, partition, version, as_of, look_at, import_run, score, band, segment, lifecycle, owner,
+INSERT INTO published (account, partition, version, as_of, look_at, importing, score, band, segment, lifecycle, owner,
                        name, arr, snapshot)
-SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[],
+SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bytea[],
                      $7::integer[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::numeric[],
                      $14::bytea[])
 ON CONFLICT (account) DO UPDATE SET
-    version = excluded.version, as_of = excluded.as_of, look_at = excluded.look_at, import_run = excluded.import_run,
+    version = excluded.version, as_of = excluded.as_of, look_at = excluded.look_at, importing = excluded.importing,
     score = excluded.score, band = excluded.band, segment = excluded.segment, lifecycle = excluded.lifecycle,
     owner = excluded.owner, name = excluded.name, arr = excluded.arr, snapshot = excluded.snapshot;
 
 -- name: write_looks
 -- Nothing new to say: only when to look again.
-UPDATE published p SET look_at = a.look_at, import_run = a.import_run
-FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS a (account, look_at, import_run)
-WHERE p.account = a.account AND (p.look_at, p.import_run) IS DISTINCT FROM (a.look_at, a.import_run);
+UPDATE published p SET look_at = a.look_at, importing = a.importing
+FROM unnest($1::text[], $2::timestamptz[], $3::bytea[]) AS a (account, look_at, importing)
+WHERE p.account = a.account AND (p.look_at, p.importing) IS DISTINCT FROM (a.look_at, a.importing);
 
 -- name: write_history
 -- Everything we ever said.
@@ -140,7 +140,7 @@ UPDATE published SET look_at = least(look_at, $1);
 
 -- name: one_health
 -- What was said last of one account, and how far its partition has been read.
-SELECT p.snapshot, p.partition FROM published p WHERE p.account = $1;
+SELECT snapshot, partition, as_of, look_at FROM published WHERE account = $1;
 
 -- name: some_health
 -- The same of many.

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import json
 
 from services.scoring.domain.record import Fields, RecordId, State, decode, decode_record, encode, encode_record, merge
-from services.scoring.remembered import FRESH_BYTES_MAX, Remembered
+from services.scoring.remembered import FRESH_BYTES_MAX, Importing, Remembered
 from shared.contracts.health import Snapshot, decode_snapshot
 from shared.postgres import named_sql
 from shared.postgres.pool import Connection
@@ -39,7 +39,7 @@ async def load(tx: Connection, partitions: Mapping[str, int], version: int) -> d
             said=None if said is None else decode_snapshot(said["snapshot"]),
             past=past.get(account, {}),
             look_at=None if said is None else said["look_at"],
-            import_run=None if said is None else said["import_run"],
+            importing=_importing(said),
         )
     return known
 
@@ -82,7 +82,7 @@ def _settled(known: Remembered) -> list[tuple[int, str, str, str, bytes]]:
     ]
 
 
-async def write_snapshots(tx: Connection, said: Sequence[tuple[Snapshot, datetime, str | None]]) -> None:
+async def write_snapshots(tx: Connection, said: Sequence[tuple[Snapshot, datetime, Importing | None]]) -> None:
     """(snapshot, when to look again, import that keeps quiet): the list's row and one more line of history."""
     if not said:
         return
@@ -95,7 +95,7 @@ async def write_snapshots(tx: Connection, said: Sequence[tuple[Snapshot, datetim
     await tx.execute(SQL["write_history"], *zip(*history, strict=True))
 
 
-def _published(snapshot: Snapshot, look_at: datetime, import_run: str | None) -> tuple[object, ...]:
+def _published(snapshot: Snapshot, look_at: datetime, importing: Importing | None) -> tuple[object, ...]:
     statuses = {name: status.value for name, status in snapshot.statuses.items()}
     return (
         snapshot.account,
@@ -103,7 +103,7 @@ def _published(snapshot: Snapshot, look_at: datetime, import_run: str | None) ->
         snapshot.version,
         snapshot.as_of,
         look_at,
-        import_run,
+        _encoded(importing),
         _thousandths(snapshot),
         statuses["band"],
         statuses.get("segment"),
@@ -115,14 +115,24 @@ def _published(snapshot: Snapshot, look_at: datetime, import_run: str | None) ->
     )
 
 
+def _encoded(importing: Importing | None) -> bytes | None:
+    return None if importing is None else json.encode(importing)
+
+
+def _importing(row: Mapping[str, bytes | None] | None) -> Importing | None:
+    body = None if row is None else row["importing"]
+    return None if body is None else json.decode(body, type=Importing)
+
+
 def _thousandths(snapshot: Snapshot) -> int | None:
     return None if snapshot.score is None else round(snapshot.score * 1000)
 
 
-async def write_looks(tx: Connection, looks: Sequence[tuple[str, datetime, str | None]]) -> None:
+async def write_looks(tx: Connection, looks: Sequence[tuple[str, datetime, Importing | None]]) -> None:
     """(account, when to look again, import that keeps quiet)."""
     if looks:
-        await tx.execute(SQL["write_looks"], *zip(*looks, strict=True))
+        rows = [(account, look_at, _encoded(importing)) for account, look_at, importing in looks]
+        await tx.execute(SQL["write_looks"], *zip(*rows, strict=True))
 
 
 async def raise_watermarks(tx: Connection, newest: Mapping[tuple[int, str], tuple[datetime, int]]) -> None:

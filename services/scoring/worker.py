@@ -21,7 +21,7 @@ from services.scoring.domain.snapshot import Case, build
 from services.scoring.looks import Looks
 from services.scoring.metrics import APPLIED, DUPLICATES, EVENT_TO_SCORE, SNAPSHOTS, UNREADABLE
 from services.scoring.remembered import Remembered
-from services.scoring.said import Decision
+from services.scoring.said import IMPORT_ENDED, Decision
 from services.scoring.store import Freshness
 from shared.contracts.catalogue import TYPES
 from shared.contracts.envelope import HealthEvent, decode
@@ -102,6 +102,7 @@ class Scoring:
             events = novel.events.get(account, ())
             known = self._remembered[account] = _folded(novel.definitions, self._remembered[account], events)
             freshness = overall if partition in batch.caught_up else by_partition.get(partition, {})
+            freshness = _not_before(freshness, known.said)
             cases.append(_case(novel.definitions, known, events, batch.next_offsets[partition], freshness))
         snapshots = build(novel.definitions, cases, batch.now)
         return [
@@ -114,11 +115,11 @@ class Scoring:
         changed_states = [one.known for one in reading if one.events]
         left = await store.write_states(tx, changed_states)
         decisions = [said.decide(one.known, one.events, one.snapshot) for one in reading]
-        await store.write_snapshots(tx, [(d.said, d.look_at, d.import_run) for d in decisions if d.said is not None])
+        await store.write_snapshots(tx, [(d.said, d.look_at, d.importing) for d in decisions if d.said is not None])
         await store.write_looks(
             tx,
             [
-                (one.known.account, d.look_at, d.import_run)
+                (one.known.account, d.look_at, d.importing)
                 for one, d in zip(reading, decisions, strict=True)
                 if d.said is None and (not one.events or _is_other_look(d, one.known))
             ],
@@ -175,6 +176,8 @@ def _event_of(record: ConsumerRecord) -> HealthEvent:
 def _newest(arrived: Sequence[Arrived]) -> dict[tuple[int, str], tuple[datetime, int]]:
     newest: dict[tuple[int, str], tuple[datetime, int]] = {}
     for one in arrived:
+        if one.event.type == IMPORT_ENDED:
+            continue  # a word of ours about an import is no sign of life of a source
         at = one.partition, stream_of(one.event)
         time, events = newest.get(at, (one.event.time, 0))
         newest[at] = max(time, one.event.time), events + 1
@@ -193,6 +196,12 @@ def _folded(definitions: Definitions, known: Remembered, events: Sequence[Health
     )
 
 
+def _not_before(freshness: Freshness, said: Snapshot | None) -> Freshness:
+    """How far a source had been read once is not unlearned while a partition lags: who was silent stays so."""
+    before = said.freshness if said else {}
+    return {stream: max(at[stream] for at in (freshness, before) if stream in at) for stream in {*freshness, *before}}
+
+
 def _case(
     definitions: Definitions, known: Remembered, events: Sequence[HealthEvent], next_offset: int, freshness: Freshness
 ) -> Case:
@@ -206,22 +215,22 @@ def _case(
         touched=known.touched,
         notables=notables(definitions, (event for event in events if event.importrun is None)),
         history=known.past,
-        has_memory=known.import_run is None,
+        has_memory=said.has_memory(known),
     )
 
 
 def _reading(known: Remembered, events: Sequence[HealthEvent], snapshot: Snapshot) -> Reading:
-    quiet = said.quiet(known, events, snapshot.model)
+    quiet = said.quiet(known, events, snapshot.model, snapshot.as_of)
     return Reading(known, events, msgspec.structs.replace(snapshot, quiet=quiet))
 
 
 def _is_other_look(decision: Decision, known: Remembered) -> bool:
     """Events alone rarely change when to look. A look always writes: others may have made the account due."""
-    return (decision.look_at, decision.import_run) != (known.look_at, known.import_run)
+    return (decision.look_at, decision.importing) != (known.look_at, known.importing)
 
 
 def _after(one: Reading, decision: Decision, fresh: State) -> Remembered:
-    after = replace(one.known, fresh=fresh, look_at=decision.look_at, import_run=decision.import_run)
+    after = replace(one.known, fresh=fresh, look_at=decision.look_at, importing=decision.importing)
     if decision.said is None:
         return after
     return replace(after, said=decision.said, touched=frozenset())

@@ -129,7 +129,7 @@ async def settled(scoring: asyncpg.Connection) -> None:
     """
 
     async def has_ended() -> bool:
-        return not await scoring.fetchval("SELECT count(*) FROM published WHERE import_run IS NOT NULL")
+        return not await scoring.fetchval("SELECT count(*) FROM published WHERE importing IS NOT NULL")
 
     async def is_looked_at() -> bool:
         return not await scoring.fetchval("SELECT count(*) FROM published WHERE look_at <= now()")

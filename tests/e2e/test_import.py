@@ -119,7 +119,7 @@ async def progress(world: World, column: str) -> Any:
 
 
 async def said(scoring: asyncpg.Connection) -> dict[str, Snapshot]:
-    rows = await scoring.fetch("SELECT account, snapshot FROM published WHERE import_run IS NULL")
+    rows = await scoring.fetch("SELECT account, snapshot FROM published WHERE importing IS NULL")
     return {row["account"]: decode_snapshot(row["snapshot"]) for row in rows}
 
 

@@ -13,7 +13,7 @@ from shared.postgres.pool import Pool
 
 SQL = named_sql.load("services.scoring")
 WAIT_SECONDS_MAX = 10.0  # longer waits hold connections that others need
-_LOOK_AGAIN_SECONDS = 0.02
+LOOK_AGAIN_SECONDS = 0.02
 
 _PART = re.compile(r"^(\d{1,5}):(\d{1,18})$")
 
@@ -72,4 +72,4 @@ async def wait_for(pool: Pool, topic: str, at_least: str | None, prefer: str | N
             raise PositionNotReached(
                 f"partition {partition} is applied up to {applied.get(partition, 0)}, at_least asks for {offset}"
             )
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -104,7 +104,8 @@ def _arr(definitions: Definitions, known: Known) -> Money | None:
     if len(currencies) != 1 or not isinstance(currency := next(iter(currencies)), str):
         return None
     cents = profile.arr_times * sum(amount for amount, _ in amounts if isinstance(amount, int))
-    return Money(f"{cents // CENTS}.{cents % CENTS:02d}", currency)
+    sign, whole = "-" if cents < 0 else "", abs(cents)
+    return Money(f"{sign}{whole // CENTS}.{whole % CENTS:02d}", currency)
 
 
 def _as_json(value: object) -> object:

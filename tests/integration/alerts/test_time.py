@@ -46,7 +46,7 @@ async def test_when_the_whole_stream_stops_nobody_is_silent(alerts: Deployed, no
 
 
 async def test_the_renewal_window_opens_by_segment(alerts: Deployed, now: datetime) -> None:
-    days = {"smb": 45, "mid_market": 90, "enterprise": 90, "other": 120}
+    days = {"smb": 45, "mid_market": 90, "enterprise": 120, "other": 90}
     for segment, window in days.items():
         statuses = {} if segment == "other" else {"segment": band(segment, now - DAY)}
         ends = {"term_end": now + window * DAY + HOUR, "last_usage_at": now}

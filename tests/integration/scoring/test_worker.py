@@ -114,7 +114,7 @@ async def test_an_import_is_quiet_until_it_has_ended(world: World, scoring: asyn
         await send(world, [event("acme", 1000, NOW, kind="import.ended", run="r1")])
 
         async def ended() -> bool:
-            return await scoring.fetchval("SELECT import_run FROM published WHERE account = 'acme'") is None
+            return await scoring.fetchval("SELECT importing FROM published WHERE account = 'acme'") is None
 
         await until(ended, "the end of the import")
         await send(world, [event("acme", 2000 + n, NOW, feature=f"new{n}", user=f"new{n}") for n in range(30)])

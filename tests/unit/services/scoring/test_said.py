@@ -5,8 +5,8 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from services.scoring.domain.record import State
-from services.scoring.remembered import Remembered
-from services.scoring.said import ABANDONED, APART, decide, import_run, quiet
+from services.scoring.remembered import Importing, Remembered
+from services.scoring.said import ABANDONED, APART, decide, has_memory, importing, quiet
 from shared.contracts.envelope import HealthEvent
 from shared.contracts.health import Notable, Snapshot
 from tests.unit.services.scoring.acme import NOW, event, healthy, snapshot_of, state_of, used
@@ -15,8 +15,9 @@ SAID = snapshot_of(state_of(healthy()))
 WORSE = replace(SAID, score=10.0, as_of=NOW + timedelta(minutes=1))
 
 
-def known(said: Snapshot | None = SAID, run: str | None = None) -> Remembered:
-    return Remembered(account="acme", partition=0, state=State(), fresh=State(), said=said, import_run=run)
+def known(said: Snapshot | None = SAID, run: str | None = None, *, is_first: bool = False) -> Remembered:
+    under_way = None if run is None else Importing(run, NOW, is_first)
+    return Remembered(account="acme", partition=0, state=State(), fresh=State(), said=said, importing=under_way)
 
 
 def imported(one: HealthEvent) -> HealthEvent:
@@ -49,22 +50,32 @@ def test_in_the_middle_of_an_import_neither_its_events_nor_a_look_say_anything()
     assert decide(known(run="r1"), [used(NOW)], WORSE).said is WORSE
 
 
-def test_an_import_that_never_ends_holds_nothing_back_for_longer_than_a_day() -> None:
-    assert decide(known(run="r1"), [], replace(WORSE, as_of=NOW + ABANDONED)).said is not None
+def test_an_import_without_an_event_for_a_day_is_under_way_no_more() -> None:
+    later = replace(WORSE, as_of=NOW + ABANDONED)
+    decision = decide(known(run="r1"), [], later)
+    assert (decision.said, decision.importing) == (later, None)
 
 
 def test_the_end_of_an_import_is_said_at_once_and_quietly() -> None:
     soon = replace(WORSE, as_of=NOW + timedelta(milliseconds=50))
     decision = decide(known(run="r1"), [ENDED], soon)
-    assert (decision.said, decision.import_run) == (soon, None)
-    assert quiet(known(run="r1"), [ENDED], SAID.model) == "import"
-    assert quiet(known(), [], SAID.model) is None
+    assert (decision.said, decision.importing) == (soon, None)
+    assert quiet(known(run="r1"), [ENDED], SAID.model, NOW) == "import"
+    assert quiet(known(), [], SAID.model, NOW) is None
 
 
 def test_another_model_is_quiet() -> None:
-    assert quiet(known(), [], "health@2") == "model"
+    assert quiet(known(), [], "health@2", NOW) == "model"
 
 
 def test_only_its_own_end_ends_an_import() -> None:
-    assert import_run(known(run="r2"), [ENDED]) == "r2"
-    assert import_run(known(), [imported(used(NOW)), ENDED]) is None
+    assert importing(known(run="r2"), [ENDED], NOW) == Importing("r2", NOW, is_first=False)
+    assert importing(known(), [imported(used(NOW)), ENDED], NOW) is None
+
+
+def test_only_what_was_said_in_an_accounts_first_import_is_not_remembered() -> None:
+    begun = importing(known(None), [imported(used(NOW))], NOW)
+    assert begun == Importing("r1", NOW, is_first=True)
+    assert not has_memory(known(run="r1", is_first=True))
+    assert importing(known(), [imported(used(NOW))], NOW) == Importing("r1", NOW, is_first=False)
+    assert has_memory(known(run="r1"))

@@ -45,7 +45,7 @@ check: $(DEV) ## everything that reads the code without running it
 	@echo "generated schemas";  $(BIN)/python -m shared.contracts.generate --check
 
 .PHONY: test
-test: $(DEV) ## tests on a real Kafka and a real Postgres; TESTS=path picks some
+test: $(DEV) ## units, properties, and each service on a real Kafka and a real Postgres; TESTS=path
 	@$(BIN)/python -m pytest --ignore=tests/data --ignore=tests/e2e $(TESTS) $(ARGS)
 
 .PHONY: test-e2e

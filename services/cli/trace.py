@@ -16,13 +16,19 @@ def trace(
     key: Annotated[str, typer.Option(envvar="BELLWETHER_KEY", help="A key with the scope health:read.")] = "",
 ) -> None:
     """Say where an event is and what it did."""
-    answer = httpx.get(
-        f"{url}/v1/trace",
-        params={"source": source, "id": event_id},
-        headers={"Authorization": f"Bearer {key}"} if key else {},
-        timeout=TIMEOUT_SECONDS,
-    )
-    body = answer.json()
+    try:
+        answer = httpx.get(
+            f"{url}/v1/trace",
+            params={"source": source, "id": event_id},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=TIMEOUT_SECONDS,
+        )
+        body = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        print(
+            f"{url} does not answer as Bellwether does: {error!r}; --url or BELLWETHER_URL says where", file=sys.stderr
+        )
+        sys.exit(1)
     if answer.is_error:
         print(f"{body['reason']}: {body['detail']}", file=sys.stderr)
         sys.exit(1)

@@ -28,7 +28,6 @@ class Topic:
 RAW_RETENTION_MS = 7 * DAY_MS  # a week of outage of ingest
 EVENTS_RETENTION_MS = 14 * DAY_MS  # far above any planned outage, and above the age of a backup one would restore
 CHANGES_RETENTION_MS = 30 * DAY_MS
-RECORD_BYTES_MAX = 1_000_000  # Kafka's own default limit of one record batch
 
 PRODUCT_USAGE = Topic(
     "product.usage", "any or none", RAW_RETENTION_MS, "source + id", "what people do in the product", is_raw=True
@@ -53,7 +52,7 @@ HEALTH_CHANGES = Topic(
     "every snapshot, each account at least daily",
 )
 OUTREACH_EVENTS = Topic(
-    "outreach.events", "account", CHANGES_RETENTION_MS, "outreach id", "outreach triggered, escalated, resolved"
+    "outreach.events", "account", CHANGES_RETENTION_MS, "outreach id", "outreach triggered and resolved"
 )
 
 STREAMS = (PRODUCT_USAGE, SUPPORT_TICKETS, BILLING_EVENTS, RELATIONSHIP_EVENTS)

@@ -97,7 +97,7 @@ class Deployment:
     def _start_services(self, addresses: Addresses) -> Up:
         settings = Shared(kafka=addresses.kafka, postgres=addresses.postgres)
         self._say("making topics and tables")
-        migrate.migrate(settings, self.pair.partitions)
+        migrate.migrate(settings, self.pair.partitions, int(os.environ.get("BELLWETHER_REPLICATION", "1")))
         found = asyncio.run(kept(settings))
         api_port = self._api_port()
         api = f"http://{LOOPBACK}:{api_port}"

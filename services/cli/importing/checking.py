@@ -40,7 +40,7 @@ class Checker:
         if isinstance(found.about, str):
             return found.about
         account = self._aliases.get(found.about)
-        remedy = "bind it with identity.linked, then import again"
+        remedy = "bind it with identity.linked, then import again with --again"
         return account or Refused(0, "", Reason.UNKNOWN_ALIAS.value, draft.subject, remedy)
 
 

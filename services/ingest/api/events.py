@@ -83,7 +83,7 @@ async def post_events(request: Request, ingest: Ingest, caller: _Caller, prefer:
         await _release(ingest, caller)
     results = event_results(taken.decisions, is_strict=False)
     status = _status(results)
-    return _response(events_answer(results, position_of(taken.next_offsets)), status, is_strict=is_strict)
+    return _response(events_answer(results, position_of(taken.next_offsets) or None), status, is_strict=is_strict)
 
 
 @router.post(

@@ -56,6 +56,7 @@ class Loop(Generic[N, R]):
     log_identity: LogIdentity
     clock: Clock
     work: Work[N, R]
+    records_max: int = POLL_RECORDS_MAX
 
     def __post_init__(self) -> None:
         self._assignment = Assignment()
@@ -64,7 +65,7 @@ class Loop(Generic[N, R]):
         self._positions: dict[int, Position] = {}
         self._looked_at = self._reloaded_at = 0.0
         self._troubles = 0
-        self._records_max = POLL_RECORDS_MAX
+        self._records_now = self.records_max
 
     async def run(self, stopping: asyncio.Event) -> None:
         self.consumer.subscribe([self.topic], listener=self._assignment)
@@ -73,7 +74,7 @@ class Loop(Generic[N, R]):
                 await self._once()
                 self._troubles = 0
             except TOO_SLOW as late:
-                self._records_max = max(RECORDS_MIN, self._records_max // 2)
+                self._records_now = max(RECORDS_MIN, self._records_now // 2)
                 self._begin_again(type(late).__name__, late)
             except ClaimLost as lost:
                 self._begin_again("claim_lost", lost)
@@ -84,7 +85,7 @@ class Loop(Generic[N, R]):
     async def _once(self) -> None:
         if self._generation != self._assignment.generation:
             await self._take_over()
-        polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=self._records_max)
+        polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=self._records_now)
         if self._generation != self._assignment.generation:
             return  # polled for an assignment that is over; the take-over seeks
         records = {tp.partition: found for tp, found in polled.items() if found}
@@ -105,7 +106,7 @@ class Loop(Generic[N, R]):
             await self._check_log()
         self._positions.update(positions)
         self.outbox.settled(stored)
-        self._records_max = min(POLL_RECORDS_MAX, self._records_max * 2)
+        self._records_now = min(self.records_max, self._records_now * 2)
         self._count(batch, time.monotonic() - started)
         await self._publish()
         await self._tell_kafka(batch)
@@ -158,7 +159,7 @@ class Loop(Generic[N, R]):
         async with self.pool.acquire() as connection:
             due = await self.work.due(connection, sorted(self._positions), now)
         # After a batch that was too slow, so few that the next is not; the others stay due.
-        share = max(1, self._records_max // max(1, len(due)))
+        share = max(1, self._records_now // max(1, len(due)))
         return {partition: accounts[:share] for partition, accounts in due.items()}
 
     async def _publish(self) -> None:

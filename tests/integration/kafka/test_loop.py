@@ -14,7 +14,7 @@ from aiokafka.client import AIOKafkaClient
 from shared.clock import Clock
 from shared.kafka.batch import Batch, Message
 from shared.kafka.claim import LogChanged
-from shared.kafka.clients import consumer, producer
+from shared.kafka.clients import POLL_RECORDS_MAX, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
@@ -37,6 +37,7 @@ class Adder:
     totals: dict[int, int] = field(default_factory=dict)
     looks: dict[int, list[str]] = field(default_factory=dict)
     forgotten: int = 0
+    slow_above: int = 1_000_000
 
     async def due(
         self, connection: Connection, partitions: Sequence[int], now: datetime
@@ -45,6 +46,9 @@ class Adder:
         return {p: accounts for p, accounts in due.items() if p in partitions}
 
     async def archive(self, tx: Connection, batch: Batch) -> dict[int, list[int]]:
+        if sum(map(len, batch.records.values())) > self.slow_above:
+            await tx.execute("SET LOCAL statement_timeout = 1")
+            await tx.execute("SELECT pg_sleep(1)")
         return {p: [int(record.value or 0) for record in records] for p, records in batch.records.items()}
 
     async def fold_and_read(self, tx: Connection, batch: Batch, novel: dict[int, list[int]]) -> dict[int, int]:
@@ -90,7 +94,9 @@ def shared_of(world: World) -> Shared:
 
 
 @contextlib.asynccontextmanager
-async def working(world: World) -> AsyncIterator[Worker]:
+async def working(
+    world: World, *, slow_above: int = 1_000_000, records_max: int = POLL_RECORDS_MAX
+) -> AsyncIterator[Worker]:
     shared = shared_of(world)
     async with contextlib.AsyncExitStack() as stack:
         pool: Pool = await stack.enter_async_context(open_pool(shared, "scoring", connections_max=3))
@@ -101,7 +107,7 @@ async def working(world: World) -> AsyncIterator[Worker]:
         for kafka in (writer, reader):
             await kafka.start()
             stack.push_async_callback(kafka.stop)
-        adder = Adder(world.topic("health.changes"))
+        adder = Adder(world.topic("health.changes"), slow_above=slow_above)
         loop = Loop(
             service="scoring",
             topic=world.topic("health.events"),
@@ -111,6 +117,7 @@ async def working(world: World) -> AsyncIterator[Worker]:
             log_identity=LogIdentity(client),
             clock=Clock(pool),
             work=adder,
+            records_max=records_max,
         )
         stopping = asyncio.Event()
         worker = Worker(loop, adder, asyncio.create_task(loop.run(stopping)), stopping)
@@ -267,3 +274,10 @@ async def test_a_log_that_begins_above_the_position_stops_the_worker_by_name(wor
     async with working(world) as worker:
         with pytest.raises(LogChanged, match=r"wants offset 0, the log begins at 2: 2 records are gone.*accept-gap"):
             await asyncio.wait_for(worker.task, SECONDS_MAX)
+
+
+async def test_a_batch_that_is_too_slow_is_read_again_in_smaller_ones(world: World) -> None:
+    await send(world, {0: [1] * 60})
+    async with working(world, slow_above=25, records_max=100) as worker:
+        await total_is(world, 60)
+        assert worker.adder.forgotten >= 2

@@ -160,3 +160,19 @@ async def test_whoever_is_made_due_by_hand_is_looked_at_once_and_not_for_ever(
             return bool(await scoring.fetchval("SELECT look_at > now() FROM published"))
 
         await until(is_done, "the look")
+
+
+async def test_amounts_beyond_reason_stop_nobody(world: World, scoring: asyncpg.Connection) -> None:
+    amount = {"amount": "999999999999999", "currency": "EUR"}
+    async with running(world, "scoring"):
+        await send(
+            world,
+            [event("acme", n, NOW, kind="subscription.started", subscription=f"s{n}", mrr=amount) for n in range(9)],
+        )
+        await send(world, [event("acme", 100, NOW), event("beta", 1, NOW)])
+
+        async def all_there() -> bool:
+            return await archived(scoring) == 11
+
+        await until(all_there, "what came after")
+        assert await scoring.fetchval("SELECT arr FROM published WHERE account = 'acme'") == 9 * 12 * 999999999999999

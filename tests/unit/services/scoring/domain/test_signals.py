@@ -189,3 +189,10 @@ def test_users_who_have_stopped_are_none_now_and_not_unknown() -> None:
 def test_a_feature_used_no_times_is_not_used() -> None:
     said = snapshot_of(state_of([used(days_ago(3), quantity=2), used(days_ago(1), quantity=0)])).signals
     assert (said["active_days_28d"], said["days_since_usage"]) == (1, 3)
+
+
+def test_a_credit_is_a_negative_amount_and_not_another_one() -> None:
+    credit = event(
+        "subscription.started", subscription="s1", state="active", mrr={"amount": "-1.55", "currency": "EUR"}
+    )
+    assert snapshot_of(state_of([credit])).arr == Money("-18.60", "EUR")

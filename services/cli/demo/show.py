@@ -77,9 +77,13 @@ class Show:
 
     def _print_tables(self, accounts: Sequence[Account], work: Mapping[str, int], key: str) -> None:
         tables = (view.bands(accounts), view.first_ones(accounts))
-        for part in (*tables, view.open_work(work), view.links(self._up.api, key)):
+        for part in (
+            *tables,
+            view.open_work(work),
+            view.links(self._up.api, key, view.needing_attention(accounts)[0].account),
+        ):
             self._console.print()
-            self._console.print(part)
+            self._console.print(part, soft_wrap=True)
         self._console.print(f"\n[dim]first tables {time.monotonic() - self._began:.0f} s after the start[/]")
 
     async def _live(self, api: Api, fleet: Sequence[Customer], seconds: float | None) -> None:

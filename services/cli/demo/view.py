@@ -90,14 +90,14 @@ def open_work(by_title: Mapping[str, int]) -> str:
     return f"[bold]Work that is open[/]   {listed}"
 
 
-def links(origin: str, key: str) -> RenderableType:
-    """Where to look next."""
+def links(origin: str, key: str, worst: str) -> RenderableType:
+    """Where to look next. `worst`: the account that is looked at as an example."""
+    curl = f'curl -s -H "Authorization: Bearer {key}" "{origin}'
     return Group(
         f"API pages     {origin}/docs",
-        f"worst first   {origin}/v1/accounts?sort=score",
-        f"one account   {origin}/v1/accounts/acme/health",
-        f"open work     {origin}/v1/outreach?state=firing",
-        f"key           {key}",
+        f'worst first   {curl}/v1/accounts?sort=score"',
+        f'one account   {curl}/v1/accounts/{worst}/health"',
+        f'open work     {curl}/v1/outreach?state=firing"',
     )
 
 

@@ -30,11 +30,11 @@ def importing(known: Remembered, events: Sequence[HealthEvent], now: datetime) -
     if found is not None and now - found.last_at >= ABANDONED:
         found = None
     for event in events:
-        if event.importrun is not None:
+        if event.type == IMPORT_ENDED:
+            found = None if found is not None and event.data["run"] == found.run else found
+        elif event.importrun is not None:
             is_first = known.said is None if found is None else found.is_first
             found = Importing(event.importrun, now, is_first)
-        elif event.type == IMPORT_ENDED and found is not None and event.data["run"] == found.run:
-            found = None
     return found
 
 

@@ -24,7 +24,7 @@ def imported(one: HealthEvent) -> HealthEvent:
     return replace(one, importrun="r1")
 
 
-ENDED = event("import.ended", run="r1")
+ENDED = imported(event("import.ended", run="r1"))  # as an import sends it: a part of its own run
 
 
 def test_a_first_snapshot_is_said_and_one_that_shows_nothing_new_is_not() -> None:

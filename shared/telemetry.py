@@ -7,8 +7,6 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
-Logger = structlog.stdlib.BoundLogger
-
 
 def configure_logging(process: str) -> None:
     """One JSON line per event on standard error, stamped in UTC; libraries' warnings come the same way."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec import json
 
-from services.scoring.domain.record import Fields, RecordId, State, decode, decode_record, encode, encode_record, merge
+from services.scoring.domain.record import State, decode, encode, encode_record, merge, of_rows
 from services.scoring.remembered import FRESH_BYTES_MAX, Importing, Remembered
 from shared.contracts.health import Snapshot, decode_snapshot
 from shared.postgres import named_sql
@@ -21,9 +21,9 @@ Freshness = dict[str, datetime]  # stream -> newest time known
 async def load(tx: Connection, partitions: Mapping[str, int], version: int) -> dict[str, Remembered]:
     """account -> what is known of it; accounts without rows are new. `version`: past scores are read as of it."""
     accounts, parts = list(partitions), sorted(set(partitions.values()))
-    settled: dict[str, dict[RecordId, Fields]] = defaultdict(dict)
+    settled: dict[str, list[tuple[str, str, bytes]]] = defaultdict(list)
     for row in await tx.fetch(SQL["load_state"], parts, accounts):
-        settled[row["account"]][row["kind"], row["key"]] = decode_record(row["body"])
+        settled[row["account"]].append((row["kind"], row["key"], row["body"]))
     fresh = {row["account"]: decode(row["body"]) for row in await tx.fetch(SQL["load_fresh"], parts, accounts)}
     published = {row["account"]: row for row in await tx.fetch(SQL["load_published"], accounts)}
     past = await load_past(tx, list(published), version)
@@ -34,7 +34,7 @@ async def load(tx: Connection, partitions: Mapping[str, int], version: int) -> d
         known[account] = Remembered(
             account=account,
             partition=partition,
-            state=merge(State(settled[account]), unmerged),
+            state=merge(of_rows(settled[account]), unmerged),
             fresh=unmerged,
             said=None if said is None else decode_snapshot(said["snapshot"]),
             past=past.get(account, {}),

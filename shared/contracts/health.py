@@ -9,7 +9,6 @@ from shared.contracts.envelope import UtcDatetime
 
 Cause = Literal["behaviour", "time", "data", "profile", "model"]
 Quiet = Literal["import", "model", "correction"]
-Band = Literal["green", "yellow", "red", "unknown"]
 
 Points = Annotated[float, Meta(description="points of 100, at most 3 decimals")]
 

@@ -75,11 +75,6 @@ def change(value: Dated, us: int, before_us: int) -> float | None:
     return None
 
 
-def nth_time(value: Dated, n: int) -> int | None:
-    """When it happened for the n-th time, n from 1 to `first`; None if it has not, or if that is not kept."""
-    return value.entries[n - 1][0] if n <= min(value.first, len(value.entries)) else None
-
-
 def newest_time(value: Dated) -> int:
     """The latest effective time, which may lie in the future."""
     return value.entries[-1][0]

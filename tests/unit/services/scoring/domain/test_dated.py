@@ -42,8 +42,6 @@ def test_change_is_between_two_instants() -> None:
 def test_the_first_n_stay_beside_the_newest() -> None:
     value = dated.of([entry(us, us) for us in range(1, 101)], keep=2, first=3)
     assert [one[0] for one in value.entries] == [1, 2, 3, 99, 100]
-    assert dated.nth_time(value, 3) == 3
-    assert dated.nth_time(value, 4) is None
 
 
 def test_at_one_instant_the_greater_id_wins_in_any_order() -> None:

@@ -1,6 +1,6 @@
 """One clock that all processes read: the wall's time plus an offset kept in Postgres."""
 
-import time
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from shared.postgres.pool import Connection, Pool
@@ -23,7 +23,7 @@ class Clock:
     async def refresh(self, connection: Connection | Pool | None = None) -> datetime:
         """Read the offset again if what we know is older than REFRESH_SECONDS; then `now()`."""
         source = connection or self._pool
-        if source is not None and time.monotonic() - self._read_at >= REFRESH_SECONDS:
+        if source is not None and asyncio.get_running_loop().time() - self._read_at >= REFRESH_SECONDS:
             self._offset = await source.fetchval("SELECT offset_by FROM clock")
-            self._read_at = time.monotonic()
+            self._read_at = asyncio.get_running_loop().time()
         return self.now()

@@ -4,7 +4,6 @@ Scoring and alerts run this same loop. Kafka's group hints at who works on a par
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -96,7 +95,7 @@ class Loop(Generic[N, R]):
             await self._publish()
 
     async def _settle(self, batch: Batch) -> None:
-        started = time.monotonic()
+        started = asyncio.get_running_loop().time()
         async with self.pool.acquire() as connection, connection.transaction():
             positions = await claim(connection, self._log.log_id, self.topic, self._positions, batch.next_offsets)  # 1
             novel = await self.work.archive(connection, batch)  # 2
@@ -107,7 +106,7 @@ class Loop(Generic[N, R]):
         self._positions.update(positions)
         self.outbox.settled(stored)
         self._records_now = min(self.records_max, self._records_now * 2)
-        self._count(batch, time.monotonic() - started)
+        self._count(batch, asyncio.get_running_loop().time() - started)
         await self._publish()
         await self._tell_kafka(batch)
 
@@ -120,7 +119,7 @@ class Loop(Generic[N, R]):
         async with self.pool.acquire() as connection:
             positions = await load_positions(connection, self.service, self.topic, self._log)
             await self.outbox.reload(connection, assigned)
-        self._reloaded_at = time.monotonic()
+        self._reloaded_at = asyncio.get_running_loop().time()
         self._positions = {p: positions[p] for p in assigned}
         log_starts = await self.consumer.beginning_offsets(map(self._tp, assigned)) if assigned else {}
         check_no_hole(
@@ -151,9 +150,9 @@ class Loop(Generic[N, R]):
             check_no_hole(self.service, self.topic, self._positions, {partition: starts[self._tp(partition)]})
 
     async def _due_looks(self) -> Mapping[int, Sequence[str]]:
-        if time.monotonic() - self._looked_at < LOOK_EVERY_SECONDS or not self._positions:
+        if asyncio.get_running_loop().time() - self._looked_at < LOOK_EVERY_SECONDS or not self._positions:
             return {}
-        self._looked_at = time.monotonic()
+        self._looked_at = asyncio.get_running_loop().time()
         now = await self.clock.refresh(self.pool)
         connection: Connection
         async with self.pool.acquire() as connection:
@@ -166,7 +165,7 @@ class Loop(Generic[N, R]):
         if self._reload_is_due():
             async with self.pool.acquire() as connection:
                 await self.outbox.reload(connection, sorted(self._positions))
-            self._reloaded_at = time.monotonic()
+            self._reloaded_at = asyncio.get_running_loop().time()
         await self.outbox.publish()
 
     async def _check_log(self) -> None:
@@ -210,7 +209,7 @@ class Loop(Generic[N, R]):
         return end
 
     def _reload_is_due(self) -> bool:
-        return time.monotonic() - self._reloaded_at > OUTBOX_RELOAD_SECONDS and bool(self._positions)
+        return asyncio.get_running_loop().time() - self._reloaded_at > OUTBOX_RELOAD_SECONDS and bool(self._positions)
 
     def _count(self, batch: Batch, seconds: float) -> None:
         BATCHES.labels(self.service).inc()

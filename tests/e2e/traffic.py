@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import json
 
+from services.ingest.domain.validate import USAGE_HORIZON
 from shared.contracts.envelope import HealthEvent
 
-ACCOUNTS = 100
-DAYS = 30
+NEARLY = timedelta(hours=1)  # before the horizon, so that what is late is in time however long a test runs
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,42 @@ class Traffic:
     parked: set[bytes]
 
 
-def traffic(seed: int, sends: int, now: datetime) -> Traffic:
-    """10% repeats, 2% broken, 1% about an alias that nobody has bound."""
+@dataclass(frozen=True)
+class Mix:
+    """Shares of all that is sent, and what it is spread over: late events lie between `days` and the horizon.
+
+    Parked ones are about an alias that nobody has bound.
+    """
+
+    repeats: float = 0.1
+    broken: float = 0.02
+    parked: float = 0.01
+    late: float = 0.0
+    accounts: int = 100
+    days: int = 30
+
+    def account(self, random: Random) -> str:
+        return f"acct-{random.randrange(self.accounts)}"
+
+    def time(self, random: Random, now: datetime) -> datetime:
+        usual = timedelta(days=self.days)
+        if random.random() < self.late:
+            late = (USAGE_HORIZON - NEARLY - usual).total_seconds()
+            return now - usual - timedelta(seconds=random.randrange(int(late)))
+        return now - timedelta(seconds=random.randrange(int(usual.total_seconds())))
+
+
+MIX = Mix()
+
+
+def traffic(seed: int, sends: int, now: datetime, mix: Mix = MIX) -> Traffic:
+    """The same for the same seed, time and mix."""
     random = Random(seed)
-    repeats, broken, parked = sends // 10, sends // 50, sends // 100
-    valid = [_valid(random, n, now) for n in range(sends - repeats - broken - parked)]
+    repeats, broken, parked = (int(sends * share) for share in (mix.repeats, mix.broken, mix.parked))
+    valid = [_valid(random, n, now, mix) for n in range(sends - repeats - broken - parked)]
     again = random.sample(valid, repeats)
-    bad = [_broken(random, n, now) for n in range(broken)]
-    unknown = [_parked(random, n, now) for n in range(parked)]
+    bad = [_broken(random, n, now, mix) for n in range(broken)]
+    unknown = [_parked(random, n, now, mix) for n in range(parked)]
     everything = [*valid, *again, *bad, *unknown]
     random.shuffle(everything)
     return Traffic(
@@ -54,11 +82,7 @@ def traffic(seed: int, sends: int, now: datetime) -> Traffic:
     )
 
 
-def _time(random: Random, now: datetime) -> datetime:
-    return now - timedelta(seconds=random.randrange(DAYS * 86_400))
-
-
-def _valid(random: Random, number: int, now: datetime) -> Sent:
+def _valid(random: Random, number: int, now: datetime, mix: Mix) -> Sent:
     topic, kind, data = random.choices(
         [
             ("product.usage", "usage.feature_used", _usage(random)),
@@ -69,13 +93,13 @@ def _valid(random: Random, number: int, now: datetime) -> Sent:
         ],
         weights=[50, 15, 15, 12, 8],
     )[0]
-    account = f"acct-{random.randrange(ACCOUNTS)}"
+    account = mix.account(random)
     event = HealthEvent(
         id=f"e{number}",
         source=f"//producer/{number % 3}",
         type=kind,
         subject=account,
-        time=_time(random, now),
+        time=mix.time(random, now),
         account=account,
         receivedat=now,
         actor="test",
@@ -138,8 +162,8 @@ def _relationship(random: Random) -> tuple[str, dict[str, Any]]:
     return "account.described", {"name": f"Company {random.randrange(1000)}", "owners": {"csm": "ana"}}
 
 
-def _broken(random: Random, number: int, now: datetime) -> Sent:
-    good = _valid(random, 10_000_000 + number, now)
+def _broken(random: Random, number: int, now: datetime, mix: Mix) -> Sent:
+    good = _valid(random, 10_000_000 + number, now, mix)
     assert good.event is not None
     other = "billing.events" if good.topic != "billing.events" else "product.usage"
     ahead = now + timedelta(days=400)
@@ -157,7 +181,7 @@ def _ways(good: Sent, event: HealthEvent, other: str, ahead: datetime) -> Iterat
     yield Sent(good.topic, _body(event, subject="@company"))
 
 
-def _parked(random: Random, number: int, now: datetime) -> Sent:
-    good = _valid(random, 20_000_000 + number, now)
+def _parked(random: Random, number: int, now: datetime, mix: Mix) -> Sent:
+    good = _valid(random, 20_000_000 + number, now, mix)
     assert good.event is not None
     return Sent(good.topic, _body(good.event, subject=f"crm:{number}"), is_parked=True)

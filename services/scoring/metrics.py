@@ -6,9 +6,6 @@ from shared.telemetry import REGISTRY
 
 APPLIED = Counter("bellwether_scoring_events_applied_total", "Events folded, each once", registry=REGISTRY)
 DUPLICATES = Counter("bellwether_scoring_events_duplicate_total", "Events seen before", registry=REGISTRY)
-UNREADABLE = Counter(
-    "bellwether_scoring_records_unreadable_total", "Records that are no health event", registry=REGISTRY
-)
 SNAPSHOTS = Counter("bellwether_scoring_snapshots_total", "Snapshots, by cause", ["cause"], registry=REGISTRY)
 EVENT_TO_SCORE = Histogram(
     "bellwether_scoring_event_to_score_seconds",

@@ -99,6 +99,11 @@ UPDATE published p SET look_at = a.look_at, importing = a.importing
 FROM unnest($1::text[], $2::timestamptz[], $3::bytea[]) AS a (account, look_at, importing)
 WHERE p.account = a.account AND (p.look_at, p.importing) IS DISTINCT FROM (a.look_at, a.importing);
 
+-- name: put_off
+-- Looking failed: not at once again.
+UPDATE published p SET look_at = a.look_at
+FROM unnest($1::text[], $2::timestamptz[]) AS a (account, look_at) WHERE p.account = a.account;
+
 -- name: write_history
 -- Everything we ever said.
 INSERT INTO history (account, version, as_of, score, band, cause, model, body)

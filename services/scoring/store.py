@@ -135,6 +135,12 @@ async def write_looks(tx: Connection, looks: Sequence[tuple[str, datetime, Impor
         await tx.execute(SQL["write_looks"], *zip(*rows, strict=True))
 
 
+async def put_off(tx: Connection, looks: Sequence[tuple[str, datetime]]) -> None:
+    """(account, when to look again), nothing else of it."""
+    if looks:
+        await tx.execute(SQL["put_off"], *zip(*looks, strict=True))
+
+
 async def raise_watermarks(tx: Connection, newest: Mapping[tuple[int, str], tuple[datetime, int]]) -> None:
     """(partition, stream) -> (newest time, events) of this batch; locked in order, as two workers may meet here."""
     if newest:

@@ -1,7 +1,7 @@
 """Scoring's part of the claimed batch: health.events -> archive, state, score, health.changes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,8 +18,8 @@ from services.scoring.domain.instants import us_of
 from services.scoring.domain.notables import notables
 from services.scoring.domain.record import State, merge
 from services.scoring.domain.snapshot import Case, build
-from services.scoring.looks import Looks
-from services.scoring.metrics import APPLIED, DUPLICATES, EVENT_TO_SCORE, SNAPSHOTS, UNREADABLE
+from services.scoring.looks import Looks, next_look
+from services.scoring.metrics import APPLIED, DUPLICATES, EVENT_TO_SCORE, SNAPSHOTS
 from services.scoring.remembered import Remembered
 from services.scoring.said import IMPORT_ENDED, Decision
 from services.scoring.store import Freshness
@@ -28,9 +28,6 @@ from shared.contracts.envelope import HealthEvent, decode
 from shared.contracts.health import Snapshot, changed
 from shared.kafka.batch import Batch, Message
 from shared.postgres.pool import Connection, Pool
-from shared.telemetry import logger
-
-_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +67,15 @@ class Scoring:
         self._remembered.clear()
         self._looks.forget()
 
+    def source_of(self, record: ConsumerRecord) -> str:
+        """The producer of the event."""
+        return decode(record.value).source
+
+    async def put_off(self, tx: Connection, looks: Mapping[int, Sequence[str]], now: datetime) -> None:
+        """Not before the accounts' next regular look."""
+        later = [(account, next_look(account, now)) for found in looks.values() for account in found]
+        await store.put_off(tx, later)
+
     async def due(
         self, connection: Connection, partitions: Sequence[int], now: datetime
     ) -> Mapping[int, Sequence[str]]:
@@ -81,7 +87,7 @@ class Scoring:
         definitions, is_new = await self._active.definitions(tx)
         if is_new:
             self._remembered.clear()  # other fields may be folded now
-        arrived = [one for p in sorted(batch.records) for one in _read_records(p, batch.records[p])]
+        arrived = [_arrived(p, record) for p in sorted(batch.records) for record in batch.records[p]]
         new = await self._archive.store(tx, arrived, batch.now)
         await store.raise_watermarks(tx, _newest(arrived))
         APPLIED.inc(len(new))
@@ -156,21 +162,12 @@ class Scoring:
                 EVENT_TO_SCORE.observe(max(0.0, (batch.now - event.receivedat).total_seconds()))
 
 
-def _read_records(partition: int, records: Sequence[ConsumerRecord]) -> Iterator[Arrived]:
-    """Only ingest writes this topic; what is no event of its is named by where it stands, and stays there."""
-    for record in records:
-        try:
-            yield Arrived(partition, record.offset, _event_of(record), record.value)
-        except (msgspec.MsgspecError, TypeError, KeyError) as error:
-            UNREADABLE.inc()
-            _log.error("record_unreadable", partition=partition, offset=record.offset, reason=str(error))
-
-
-def _event_of(record: ConsumerRecord) -> HealthEvent:
+def _arrived(partition: int, record: ConsumerRecord) -> Arrived:
+    """Only ingest writes this topic. Raises for what is no event of its, which the loop then sets aside."""
     event = decode(record.value)
     if event.type not in TYPES:
         raise KeyError(f"type {event.type!r} is not known")
-    return event
+    return Arrived(partition, record.offset, event, record.value)
 
 
 def _newest(arrived: Sequence[Arrived]) -> dict[tuple[int, str], tuple[datetime, int]]:

@@ -17,6 +17,7 @@ from shared.http.probe import add_probes
 from shared.http.problem import install
 from shared.kafka.claim import LogChanged
 from shared.kafka.log_id import TopicGone
+from shared.kafka.set_aside import EverythingFails
 from shared.settings import named
 from shared.telemetry import configure_logging
 
@@ -89,3 +90,6 @@ def exits_named(service: str) -> Iterator[None]:
     except (LogChanged, TopicGone) as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(os.EX_DATAERR)
+    except EverythingFails as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(os.EX_SOFTWARE)

@@ -1,6 +1,6 @@
 """What the loop hands to a service, and what it gets back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -11,6 +11,38 @@ from shared.postgres.pool import Connection
 
 N = TypeVar("N")  # what archive found new
 R = TypeVar("R")  # what was read
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What is to be settled in one transaction: records in offset order and accounts to look at, per partition."""
+
+    records: Mapping[int, Sequence[ConsumerRecord]]
+    looks: Mapping[int, Sequence[str]]
+
+    @property
+    def size(self) -> int:
+        """Records and looks together."""
+        return sum(map(len, self.records.values())) + sum(map(len, self.looks.values()))
+
+    def halves(self) -> tuple["Portion", "Portion"]:
+        """The first half and the rest, in an order in which each partition's records can be settled."""
+        records = [(p, record) for p, found in self.records.items() for record in found]
+        looks = [(p, account) for p, accounts in self.looks.items() for account in accounts]
+        at = self.size // 2
+        looks_at = max(0, at - len(records))
+        return (
+            Portion(_by_partition(records[:at]), _by_partition(looks[:looks_at])),
+            Portion(_by_partition(records[at:]), _by_partition(looks[looks_at:])),
+        )
+
+
+def _by_partition(ones: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    grouped: dict[int, list[T]] = {}
+    for partition, one in ones:
+        grouped.setdefault(partition, []).append(one)
+    return grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +95,14 @@ class Work(Protocol[N, R]):
 
     async def decide(self, tx: Connection, batch: Batch, reading: R) -> Sequence[Message]:
         """What we say about it."""
+        ...
+
+    def source_of(self, record: ConsumerRecord) -> str:
+        """Who is held responsible for a record; "" where nobody can be. Raises what reading it raises."""
+        ...
+
+    async def put_off(self, tx: Connection, looks: Mapping[int, Sequence[str]], now: datetime) -> None:
+        """These accounts cannot be looked at: they are not due again before a quarter of an hour is over."""
         ...
 
     def forget(self) -> None:

@@ -12,13 +12,15 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from shared.clock import Clock
-from shared.kafka.batch import Batch, N, R, Work
+from shared.kafka import set_aside
+from shared.kafka.batch import Batch, N, Portion, R, Work
 from shared.kafka.claim import ClaimLost, LogChanged, Position, check_no_hole, claim, load_positions
 from shared.kafka.clients import POLL_RECORDS_MAX
-from shared.kafka.log_id import Log, LogIdentity
+from shared.kafka.log_id import Log, LogIdentity, TopicGone
 from shared.kafka.metrics import BATCH_SECONDS, BATCHES, LAG, RECORDS, TROUBLE
 from shared.kafka.outbox import Outbox
-from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, Connection, Pool
+from shared.kafka.set_aside import Bad, Quarantine
+from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, Connection, Pool, is_about_the_server
 from shared.telemetry import logger
 
 POLL_MAX_MS = 100  # how late a look may be; shorter polls cost CPU on an idle worker
@@ -65,6 +67,8 @@ class Loop(Generic[N, R]):
         self._looked_at = self._reloaded_at = 0.0
         self._troubles = 0
         self._records_now = self.records_max
+        self._quarantine = Quarantine(self.service)
+        self.claimed_at = 0.0  # when a batch last got as far as its claim, by the event loop's time
 
     async def run(self, stopping: asyncio.Event) -> None:
         self.consumer.subscribe([self.topic], listener=self._assignment)
@@ -88,20 +92,41 @@ class Loop(Generic[N, R]):
         if self._generation != self._assignment.generation:
             return  # polled for an assignment that is over; the take-over seeks
         records = {tp.partition: found for tp, found in polled.items() if found}
-        looks = await self._due_looks()
-        if records or looks:
-            await self._settle(await self._batch(records, looks))
+        portion = Portion(records, await self._due_looks())
+        if portion.size:
+            await self._take(portion)
         if self.outbox.size or self._reload_is_due():
             await self._publish()
 
-    async def _settle(self, batch: Batch) -> None:
+    async def _take(self, portion: Portion) -> None:
+        """Settle it. What fails for no reason of a server's is halved until one record or look fails alone."""
+        try:
+            await self._settle(portion)
+        except Exception as fault:
+            if isinstance(fault, (ClaimLost, LogChanged, TopicGone, KafkaError)) or is_about_the_server(fault):
+                raise
+            _log.exception("batch_failed", size=portion.size, reason=repr(fault))
+            self.work.forget()
+            if portion.size == 1:
+                await self._settle(portion, failed=fault)
+                return
+            for half in portion.halves():
+                await self._take(half)
+
+    async def _settle(self, portion: Portion, failed: Exception | None = None) -> None:
+        """One transaction. `failed`: do without the one record or look of this portion, and say why."""
         started = asyncio.get_running_loop().time()
+        batch, bad = await self._batch(portion, failed)
         async with self.pool.acquire() as connection, connection.transaction():
             positions = await claim(connection, self._log.log_id, self.topic, self._positions, batch.next_offsets)  # 1
+            self.claimed_at = started
             novel = await self.work.archive(connection, batch)  # 2
             reading = await self.work.fold_and_read(connection, batch, novel)  # 3
             messages = await self.work.decide(connection, batch, reading)  # 4
             stored = await self.outbox.store(connection, messages)  # 5
+            await set_aside.keep(connection, self.service, self._log.log_id, bad)
+            if failed is not None:
+                await self.work.put_off(connection, portion.looks, batch.now)
             await self._check_log()
         self._positions.update(positions)
         self.outbox.settled(stored)
@@ -109,6 +134,10 @@ class Loop(Generic[N, R]):
         self._count(batch, asyncio.get_running_loop().time() - started)
         await self._publish()
         await self._tell_kafka(batch)
+        if self._quarantine.is_watching:
+            self._quarantine.passed({self._source_of(r) for found in batch.records.values() for r in found})
+        for one in bad if failed else ():
+            self._quarantine.failed(one.source, started)
 
     async def _take_over(self) -> None:
         """Positions and leftovers are read again, leftovers leave first, and reading begins where Postgres says."""
@@ -130,15 +159,26 @@ class Loop(Generic[N, R]):
             self.consumer.seek(self._tp(partition), position.next_offset)
         self._generation = generation
 
-    async def _batch(
-        self, records: Mapping[int, Sequence[ConsumerRecord]], looks: Mapping[int, Sequence[str]]
-    ) -> Batch:
-        next_offsets = {p: self._positions[p].next_offset for p in looks}
-        for partition, found in records.items():
+    async def _batch(self, portion: Portion, failed: Exception | None) -> tuple[Batch, list[Bad]]:
+        """What is tried, and what is not: the one that failed alone, and records of quarantined sources."""
+        next_offsets = {p: self._positions[p].next_offset for p in portion.looks}
+        for partition, found in portion.records.items():
             await self._check_first(partition, found[0].offset)
             next_offsets[partition] = found[-1].offset + 1
+        now = asyncio.get_running_loop().time()
+        records, bad = self._quarantine.sort(portion.records, self._source_of, now)
+        looks = portion.looks
+        if failed is not None:
+            bad = [Bad(r, self._source_of(r), repr(failed)) for found in records.values() for r in found]
+            records, looks = {}, {}
         caught_up = frozenset(p for p in next_offsets if self._is_caught_up(p, next_offsets[p]))
-        return Batch(await self.clock.refresh(self.pool), records, looks, next_offsets, caught_up)
+        return Batch(await self.clock.refresh(self.pool), records, looks, next_offsets, caught_up), bad
+
+    def _source_of(self, record: ConsumerRecord) -> str:
+        try:
+            return self.work.source_of(record)
+        except Exception:  # noqa: BLE001 - what cannot be read names nobody
+            return ""
 
     async def _check_first(self, partition: int, first: int) -> None:
         """Control records leave gaps, which are harmless; records lost to retention are not."""

@@ -46,3 +46,11 @@ WHERE partition = ANY($1::smallint[]) AND n <> ALL($2::bigint[]) ORDER BY n LIMI
 -- name: outbox_delete
 -- Rows that the broker has acknowledged.
 DELETE FROM outbox WHERE n = ANY($1::bigint[]);
+
+-- name: set_aside
+-- Keeps records that cannot be settled, in the transaction that moves the position past them.
+INSERT INTO set_aside (log_id, topic, partition, record_offset, source, reason, key, value, at)
+SELECT $1, topic, partition, record_offset, source, reason, key, value, clock_timestamp()
+FROM unnest($2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[], $8::bytea[])
+    AS a (topic, partition, record_offset, source, reason, key, value)
+ON CONFLICT (log_id, topic, partition, record_offset) DO NOTHING;

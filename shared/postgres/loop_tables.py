@@ -1,9 +1,10 @@
-"""The two tables of the claimed batch, the same in each schema that runs the loop."""
+"""The tables of the claimed batch, the same in each schema that runs the loop."""
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    DateTime,
     Identity,
     Index,
     LargeBinary,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 POSITION_SQL = """
@@ -37,9 +39,28 @@ CREATE TABLE {schema}.outbox (
 CREATE INDEX outbox_by_partition ON {schema}.outbox (partition, n);
 """
 
+SET_ASIDE_SQL = """
+-- Records that failed alone, whole, until a person has them sent again; the position has moved past them.
+CREATE TABLE {schema}.set_aside (
+    id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    log_id        text        NOT NULL,
+    topic         text        NOT NULL,
+    partition     smallint    NOT NULL,
+    record_offset bigint      NOT NULL CHECK (record_offset >= 0),
+    source        text        NOT NULL,
+    reason        text        NOT NULL,
+    key           bytea       NOT NULL,
+    value         bytea       NOT NULL,
+    at            timestamptz NOT NULL,
+    retried_at    timestamptz,
+    -- A record is set aside once, however often it is read.
+    UNIQUE (log_id, topic, partition, record_offset)
+);
+"""
+
 
 def declare(metadata: MetaData) -> None:
-    """Declare `position` and `outbox` in the service's metadata."""
+    """Declare `position`, `outbox` and `set_aside` in the service's metadata."""
     Table(
         "position",
         metadata,
@@ -60,4 +81,20 @@ def declare(metadata: MetaData) -> None:
         Column("key", LargeBinary, nullable=False),
         Column("value", LargeBinary, nullable=False),
         Index("outbox_by_partition", "partition", "n"),
+    )
+    Table(
+        "set_aside",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("log_id", Text, nullable=False),
+        Column("topic", Text, nullable=False),
+        Column("partition", SmallInteger, nullable=False),
+        Column("record_offset", BigInteger, CheckConstraint("record_offset >= 0"), nullable=False),
+        Column("source", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("key", LargeBinary, nullable=False),
+        Column("value", LargeBinary, nullable=False),
+        Column("at", DateTime(timezone=True), nullable=False),
+        Column("retried_at", DateTime(timezone=True)),
+        UniqueConstraint("log_id", "topic", "partition", "record_offset"),
     )

@@ -11,15 +11,16 @@ from shared.clock import Clock
 from shared.http.probe import Address, Check, serve_probes
 from shared.kafka.batch import N, R, Work
 from shared.kafka.checks import kafka_check, postgres_check
-from shared.kafka.clients import consumer, producer
+from shared.kafka.clients import asking_consumer, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
+from shared.kafka.watchdog import Behind, watched
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 from shared.telemetry import configure_logging
 
-CONNECTIONS_MAX = 3  # the batch, a look, a probe
+CONNECTIONS_MAX = 4  # the batch, a look, a probe, the watchdog
 
 
 @contextlib.asynccontextmanager
@@ -53,7 +54,8 @@ async def run_loop(
         identity = LogIdentity(client)
         await identity.of(topic)  # a missing topic ends the process here, by name
         reader, writer = consumer(settings.kafka, settings.group(service)), producer(settings.kafka)
-        for kafka in (writer, reader):
+        asker = asking_consumer(settings.kafka)
+        for kafka in (writer, reader, asker):
             await kafka.start()
             stack.push_async_callback(kafka.stop)
         loop = Loop(
@@ -67,4 +69,6 @@ async def run_loop(
             work=make_work(pool),
         )
         checks |= {"postgres": postgres_check(pool), "kafka": kafka_check(identity, topic)}
-        await loop.run(stopping)
+        behind = Behind(pool, asker, topic, reader.assignment)
+        async with watched(service, lambda: loop.claimed_at, behind):
+            await loop.run(stopping)

@@ -1,13 +1,15 @@
 """Alerts' own settings, prefix ALERTS_."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared import settings
 
 
-class Settings(BaseSettings):
+class Settings(settings.Settings):
     """Each default carries its unit and its reason; no secret has one."""
 
-    model_config = SettingsConfigDict(env_prefix="ALERTS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ALERTS_")
 
     probe_port: int = Field(default=0, ge=0, le=65_535)  # 0: the worker serves no probes
     probe_host: str = "127.0.0.1"  # containers set 0.0.0.0, so that their orchestrator may ask

@@ -1,7 +1,12 @@
-"""The smallest service that can lose or double something, on the real loop and real servers."""
+"""The smallest service that can lose or double something, on the real loop and real servers.
+
+`python -m tests.adding SPOT` is one of its workers as a process that stops itself (SIGSTOP) at that spot.
+"""
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,9 +21,11 @@ from shared.kafka.clients import POLL_RECORDS_MAX, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
+from shared.kafka.worker import stop_on_signals
 from shared.postgres.pool import Connection, Pool, open_pool
 from shared.settings import Shared
 from tests.pair import World
+from tests.parking import ParkedLoop, ParkedProducer, Parking, Spot, Stopping
 from tests.processes import until
 
 AdderLoop = Loop[dict[int, list[int]], dict[int, int]]
@@ -37,6 +44,8 @@ class Adder:
     put_off_looks: list[Mapping[int, Sequence[str]]] = field(default_factory=list)
     forgotten: int = 0
     slow_above: int = 1_000_000
+    cannot_look_at: str = ""
+    parking: Parking = field(default_factory=Parking)
 
     async def due(
         self, connection: Connection, partitions: Sequence[int], now: datetime
@@ -45,9 +54,13 @@ class Adder:
         return {p: accounts for p, accounts in due.items() if p in partitions}
 
     async def archive(self, tx: Connection, batch: Batch) -> dict[int, list[int]]:
+        if batch.records:
+            await self.parking.at(Spot.CLAIMED)
         if sum(map(len, batch.records.values())) > self.slow_above:
             await tx.execute("SET LOCAL statement_timeout = 1")
             await tx.execute("SELECT pg_sleep(1)")
+        if any(self.cannot_look_at in looks for looks in batch.looks.values()):
+            raise ArithmeticError(f"cannot look at {self.cannot_look_at}")
         return {p: [int(record.value or 0) for record in records] for p, records in batch.records.items()}
 
     async def fold_and_read(self, tx: Connection, batch: Batch, novel: dict[int, list[int]]) -> dict[int, int]:
@@ -87,10 +100,21 @@ class Worker:
     task: asyncio.Task[None]
     stopping: asyncio.Event
 
+    @property
+    def partitions(self) -> set[int]:
+        """What the group has given it."""
+        return {tp.partition for tp in self.loop.consumer.assignment()}
+
     async def stop(self) -> None:
         """Leave the group too, as a process that ends does."""
         self.stopping.set()
         await self.task
+        await self.loop.consumer.stop()
+
+    async def die(self) -> None:
+        """End where it stands, as a process that is killed; but the group hears of it."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
         await self.loop.consumer.stop()
 
 
@@ -105,9 +129,11 @@ async def working(
     slow_above: int = 1_000_000,
     records_max: int = POLL_RECORDS_MAX,
     make_outbox: Callable[[AIOKafkaProducer], Outbox] = Outbox,
+    parking: Parking | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker in this process, on connections of its own; stopped afterwards."""
     shared = shared_of(world)
+    parking = parking or Parking()
     async with contextlib.AsyncExitStack() as stack:
         pool: Pool = await stack.enter_async_context(open_pool(shared, "scoring", connections_max=3))
         client = AIOKafkaClient(bootstrap_servers=world.bootstrap)
@@ -117,17 +143,18 @@ async def working(
         for kafka in (writer, reader):
             await kafka.start()
             stack.push_async_callback(kafka.stop)
-        adder = Adder(world.topic("health.changes"), slow_above=slow_above)
-        loop = Loop(
+        adder = Adder(world.topic("health.changes"), slow_above=slow_above, parking=parking)
+        loop = ParkedLoop(
             service="scoring",
             topic=world.topic("health.events"),
             pool=pool,
             consumer=reader,
-            outbox=make_outbox(writer),
+            outbox=make_outbox(ParkedProducer(writer, parking)),
             log_identity=LogIdentity(client),
             clock=Clock(pool),
             work=adder,
             records_max=records_max,
+            parking=parking,
         )
         stopping = asyncio.Event()
         worker = Worker(loop, adder, asyncio.create_task(loop.run(stopping)), stopping)
@@ -135,8 +162,9 @@ async def working(
             yield worker
         finally:
             stopping.set()
-            with contextlib.suppress(LogChanged):
-                await worker.task
+            if not worker.task.cancelled():
+                with contextlib.suppress(LogChanged):
+                    await worker.task
 
 
 async def send(world: World, numbers: Mapping[int, Sequence[int]]) -> None:
@@ -170,3 +198,14 @@ async def execute(world: World, sql: str) -> None:
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+async def main(spot: Spot) -> None:
+    world = World(os.environ["BELLWETHER_POSTGRES"], os.environ["BELLWETHER_KAFKA"], os.environ["BELLWETHER_PREFIX"])
+    async with stop_on_signals() as stopping, working(world, parking=Stopping(spot)) as worker:
+        ends = asyncio.create_task(stopping.wait())
+        await asyncio.wait([worker.task, ends], return_when=asyncio.FIRST_COMPLETED)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Spot(sys.argv[1])))

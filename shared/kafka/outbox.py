@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from shared.contracts.envelope import HEADERS
@@ -14,16 +15,26 @@ from shared.kafka.batch import Message
 from shared.kafka.claim import SQL
 from shared.postgres.pool import Connection
 
-LEFTOVERS_MAX = 10_000  # rows held in memory at a take-over; the rest follow with the next reload
+LEFTOVERS_MAX = 10_000  # rows held in memory at a take-over; what is more leaves page by page
+MESSAGE_BYTES_MAX = 1_048_576  # what our producers let through; a broker's default is 12 bytes above
 
 Row = tuple[int, Message]
+
+
+class MessageTooLarge(Exception):
+    """No broker would take this message, and its partition would wait behind it for ever."""
+
+    def __init__(self, message: Message, size: int) -> None:
+        self.topic, self.key, self.size, self.limit = message.topic, message.key, size, MESSAGE_BYTES_MAX
+        super().__init__(f"message of {message.key!r} to {message.topic}: {size} bytes, at most {self.limit} can leave")
 
 
 class Outbox:
     """Order is kept per partition: at its first failure a partition stops, and goes on from there."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, leftovers_max: int = LEFTOVERS_MAX) -> None:
         self._producer = producer
+        self._leftovers_max = leftovers_max
         self._waiting: dict[int, list[Row]] = defaultdict(list)
         self._acknowledged: list[int] = []
 
@@ -33,15 +44,33 @@ class Outbox:
         return sum(map(len, self._waiting.values()))
 
     async def reload(self, connection: Connection, partitions: Sequence[int]) -> None:
-        """Forget what waits and take what the table has; others may have stored rows since."""
-        rows = await connection.fetch(SQL["outbox_leftovers"], list(partitions), self._acknowledged, LEFTOVERS_MAX)
+        """Forget what waits and take what the table has; others may have stored rows since.
+
+        More rows than may wait leave at once, or newer ones would overtake those that were not loaded.
+        connection: in no transaction. Raises KafkaError where the broker does not take them.
+        """
+        while await self._load(connection, partitions) == self._leftovers_max:
+            await self.publish()
+            await connection.execute(SQL["outbox_delete"], self._acknowledged)
+            self._acknowledged.clear()
+
+    async def _load(self, connection: Connection, partitions: Sequence[int]) -> int:
+        rows = await connection.fetch(
+            SQL["outbox_leftovers"], list(partitions), self._acknowledged, self._leftovers_max
+        )
         self._waiting.clear()
         for row in rows:
             message = Message(row["partition"], row["topic"], row["target"], row["key"], row["value"])
             self._waiting[row["partition"]].append((row["n"], message))
+        return len(rows)
 
     async def store(self, tx: Connection, messages: Sequence[Message]) -> list[Row]:
-        """Write the batch's messages, delete what was acknowledged before it. `settled` makes both count."""
+        """Write the batch's messages, delete what was acknowledged before it. `settled` makes both count.
+
+        Raises MessageTooLarge.
+        """
+        for message in messages:
+            _check_size(message)
         if self._acknowledged:
             await tx.execute(SQL["outbox_delete"], self._acknowledged)
         if not messages:
@@ -82,3 +111,9 @@ class Outbox:
         done = next((at for at, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)), len(outcomes))
         self._acknowledged.extend(number for number, _ in rows[:done])
         return rows[done:]
+
+
+def _check_size(message: Message) -> None:
+    size = DefaultRecordBatchBuilder.estimate_size_in_bytes(message.key, message.value, HEADERS)
+    if size > MESSAGE_BYTES_MAX:
+        raise MessageTooLarge(message, size)

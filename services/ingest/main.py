@@ -12,6 +12,7 @@ from services.ingest.api.context import Context
 from services.ingest.backlog import Backlog
 from services.ingest.forward import Forwarder
 from services.ingest.intake import Intake
+from services.ingest.positions import Group
 from services.ingest.settings import Settings
 from services.ingest.worker import Worker
 from shared.clock import Clock
@@ -89,9 +90,14 @@ async def run_worker() -> None:
         reader = consumer(shared.kafka, shared.group(SERVICE))
         await reader.start()
         stack.push_async_callback(reader.stop)
+        admin = AIOKafkaAdminClient(bootstrap_servers=shared.kafka)
+        await admin.start()
+        stack.push_async_callback(admin.close)
+        group = Group(admin, shared.group(SERVICE))
         checks["kafka"] = _log_check(identity, topic, intake.forwarder.partitions)
         worker = Worker(
             consumer=reader,
+            group=group,
             intake=intake,
             log_identity=identity,
             topic_prefix=shared.prefix,

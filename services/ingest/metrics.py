@@ -18,3 +18,6 @@ ACK_SECONDS = Histogram(
 )
 BACKLOG = Gauge("bellwether_ingest_backlog_events", "Events that scoring has not read yet", registry=REGISTRY)
 TROUBLE = Counter("bellwether_ingest_trouble_total", "Batches begun again, by error", ["trouble"], registry=REGISTRY)
+LOGS_ANEW = Counter(
+    "bellwether_ingest_logs_anew_total", "Partitions read from the start of another log", ["topic"], registry=REGISTRY
+)

@@ -1,31 +1,35 @@
 """Raw topics -> health.events, at least once: offsets are committed after everything has its place.
 
-A record read twice is forwarded twice; downstream its identity makes it count once, and aside its origin does.
+A batch takes six steps: read, judged, set aside, handed to the producer, acknowledged, committed. Whatever ends the
+process between two of them, the batch is read again: forwarded again, which downstream its identities make count once,
+and set aside once, by its origins.
 """
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 
 from services.ingest.domain.outcome import Refused, Valid
 from services.ingest.domain.reasons import Reason
 from services.ingest.forward import NotAcknowledged
 from services.ingest.intake import Intake, Item, judge
 from services.ingest.metrics import TROUBLE
+from services.ingest.positions import Group, Position, where_to_begin
 from services.ingest.store import Record
 from shared.contracts.topics import STREAMS, Topic
 from shared.kafka.clients import POLL_RECORDS_MAX
 from shared.kafka.log_id import LogIdentity, TopicGone
-from shared.postgres.pool import CONNECTION_ERRORS
+from shared.kafka.loop import Assignment
+from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, is_about_the_server
 from shared.telemetry import logger
 
 POLL_MAX_MS = 500  # how long stopping may wait for an idle poll
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # while a server is away; the last one repeats
+RECORDS_MIN = 20  # a batch that was too slow is halved down to this, and doubled again after each that was not
 JUDGE_AT_ONCE = 500  # records between two turns of the event loop, which sends the heartbeats
 
 _AWAY = (*CONNECTION_ERRORS, KafkaError, TopicGone, NotAcknowledged)
@@ -33,73 +37,145 @@ _BINARY_HEADER_PREFIXES = ("ce_", "ce-")
 
 _log = logger(__name__)
 
+Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+
 
 @dataclass(kw_only=True)
 class Worker:
-    """`run` returns when `stopping` is set; it raises only what neither a retry nor setting aside can mend."""
+    """`run` returns when `stopping` is set. It raises LogChanged, and what neither a retry nor setting aside can mend.
+
+    progressed_at: the event loop's time of the last batch whose offsets were committed.
+    """
 
     consumer: AIOKafkaConsumer
+    group: Group
     intake: Intake
     log_identity: LogIdentity
     topic_prefix: str
     release_every_seconds: float
-    _released_at: float = field(default=float("-inf"), init=False)
+    records_max: int = POLL_RECORDS_MAX
+    progressed_at: float = field(default=float("-inf"), init=False)
+
+    def __post_init__(self) -> None:
+        self._streams = {f"{self.topic_prefix}{stream.name}": stream for stream in STREAMS}
+        self._assignment = Assignment()
+        self._generation = -1
+        self._log_ids: dict[str, str] = {}
+        self._positions: dict[TopicPartition, Position] = {}
+        self._records_now = self.records_max
+        self._released_at = float("-inf")
+        self._troubles = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
-        self._streams = {f"{self.topic_prefix}{stream.name}": stream for stream in STREAMS}
-        self.consumer.subscribe(list(self._streams))
+        self.consumer.subscribe(list(self._streams), listener=self._assignment)
         while not stopping.is_set():
-            polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=POLL_RECORDS_MAX)
-            if polled and await self._taken(polled, stopping):
-                await self._commit(polled)
-            if time.monotonic() - self._released_at >= self.release_every_seconds:
-                await self._release_due()
-
-    async def _taken(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]], stopping: asyncio.Event) -> bool:
-        """Again and again while a server is away; False if stopped meanwhile."""
-        troubles = 0
-        while True:
             try:
-                await self._take(polled)
+                await self._once()
+                self._troubles = 0
+            except TOO_SLOW as late:
+                self._records_now = max(RECORDS_MIN, self._records_now // 2)
+                self._begin_again(late)
             except _AWAY as away:
-                troubles += 1
-                TROUBLE.labels(type(away).__name__).inc()
-                _log.warning("batch_begun_again", reason=str(away) or repr(away), in_a_row=troubles)
-                if await _stopped_within(stopping, BACKOFF_SECONDS[min(troubles, len(BACKOFF_SECONDS)) - 1]):
-                    return False
-            else:
-                return True
+                if not _may_pass(away):
+                    raise
+                self._begin_again(away)
+                await _stopped_within(stopping, BACKOFF_SECONDS[min(self._troubles, len(BACKOFF_SECONDS)) - 1])
 
-    async def _take(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+    async def _once(self) -> None:
+        if self._generation != self._assignment.generation:
+            await self._take_over()
+        polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=self._records_now)  # 1 read
+        if self._generation != self._assignment.generation:
+            return  # polled for an assignment that is over; the take-over seeks
+        if not await self._is_what_follows(polled):
+            self._generation = -1
+        elif polled:
+            await self._take(polled)  # 2 judged, 3 set aside, 4 handed to the producer, 5 acknowledged
+            await self._commit({tp: self._after(tp, records) for tp, records in polled.items()})  # 6 committed
+            self.progressed_at = asyncio.get_running_loop().time()
+            self._records_now = min(self.records_max, self._records_now * 2)
+        if asyncio.get_running_loop().time() - self._released_at >= self.release_every_seconds:
+            await self._release_due()
+
+    async def _take_over(self) -> None:
+        """Positions are read again, with the logs they belong to; nothing is believed that a callback should have done.
+
+        A topic that is gone is left out until it is made again: the others go on.
+        """
+        generation = self._assignment.generation
+        assigned = self.consumer.assignment()
+        self._log_ids = await self._logs_of(self._streams)
+        log_ids = {tp: self._log_ids[tp.topic] for tp in assigned if tp.topic in self._log_ids}
+        self._positions = await where_to_begin(self.group, self.consumer, log_ids)
+        for tp, position in self._positions.items():
+            self.consumer.seek(tp, position.next_offset)
+        await self._commit(self._positions)  # also where nothing was read yet: a gap after it will be seen
+        self._generation = generation
+
+    async def _logs_of(self, topics: Collection[str]) -> dict[str, str]:
+        """The ids of the logs that exist."""
+        found = await asyncio.gather(*map(self.log_identity.of, topics), return_exceptions=True)
+        logs = {}
+        for topic, log in zip(topics, found, strict=True):
+            if isinstance(log, TopicGone):
+                TROUBLE.labels(TopicGone.__name__).inc()
+                _log.warning("topic_gone", reason=str(log))
+            elif isinstance(log, BaseException):
+                raise log
+            else:
+                logs[topic] = log.log_id
+        return logs
+
+    async def _is_what_follows(self, polled: Polled) -> bool:
+        """Whether this is what comes after our positions, in the logs they belong to; else the take-over finds out.
+
+        The ids are asked for after the poll: what was polled before belongs to the log that is still there. Control
+        records leave gaps, which are harmless; a log that begins above the position has lost records.
+        """
+        topics = {tp.topic for tp in polled} or set(self._streams)
+        if await self._logs_of(topics) != {t: log_id for t, log_id in self._log_ids.items() if t in topics}:
+            return False
+        if not polled.keys() <= self._positions.keys():
+            return False  # of a topic that is gone
+        for tp, records in polled.items():
+            wanted = self._positions[tp].next_offset
+            if records[0].offset < wanted:
+                return False
+            if records[0].offset > wanted and (await self.consumer.beginning_offsets([tp]))[tp] > wanted:
+                return False
+        return True
+
+    async def _take(self, polled: Polled) -> None:
         now = await self.intake.now()
         items: list[Item] = []
         for tp, records in polled.items():
             stream = self._streams[tp.topic]
-            log = await self.log_identity.of(tp.topic)
             for number, record in enumerate(records):
-                where = Record(log.log_id, stream.name, record.partition, record.offset)
+                where = Record(self._log_ids[tp.topic], stream.name, record.partition, record.offset)
                 items.append(_item(record, where, stream, now))
                 if number % JUDGE_AT_ONCE == 0:
                     await asyncio.sleep(0)
+        await self._take_each(items, now)
+        if any(isinstance(item.judged, Valid) and item.judged.link for item in items):
+            await self._release_due()
+
+    async def _take_each(self, items: Sequence[Item], now: datetime) -> None:
+        """All at once; after a fault of ours in halves, until the one that meets it is set aside alone.
+
+        What cannot even be set aside raises, and ends the process.
+        """
         try:
             await self.intake.take(items, now)
-        except _AWAY:
-            raise
-        except Exception as fault:  # noqa: BLE001  a bug of ours: what meets it is set aside, the rest goes on
-            _log.exception("batch_taken_apart", reason=repr(fault), records=len(items))
-            await self._take_one_by_one(items, now)
-        else:
-            if any(isinstance(item.judged, Valid) and item.judged.link for item in items):
-                await self._release_due()
-
-    async def _take_one_by_one(self, items: Sequence[Item], now: datetime) -> None:
-        for item in items:
-            try:
-                await self.intake.take([item], now)
-            except _AWAY:
+        except Exception as fault:
+            if _may_pass(fault):
                 raise
-            except Exception as fault:  # noqa: BLE001  what cannot even be set aside raises, and ends the process
-                await self.intake.take([item._replace(judged=_fault_of_ours(fault))], now)
+            _log.exception("batch_taken_apart", reason=repr(fault), records=len(items))
+            if len(items) == 1:
+                await self.intake.take([items[0]._replace(judged=_fault_of_ours(fault))], now)
+                return
+            half = len(items) // 2
+            await self._take_each(items[:half], now)
+            await self._take_each(items[half:], now)
 
     async def _release_due(self) -> None:
         """Also what a process left behind that ended between binding an alias and releasing what waited for it."""
@@ -109,18 +185,27 @@ class Worker:
         except _AWAY as away:
             TROUBLE.labels(type(away).__name__).inc()
             _log.warning("release_put_off", reason=str(away) or repr(away))
-        self._released_at = time.monotonic()
+        self._released_at = asyncio.get_running_loop().time()
 
-    async def _commit(self, polled: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        """What cannot be committed, such as partitions that moved on, is read again by whoever has them."""
-        assigned = self.consumer.assignment()
-        offsets = {tp: records[-1].offset + 1 for tp, records in polled.items() if tp in assigned}
-        try:
-            if offsets:
-                await self.consumer.commit(offsets)
-        except (KafkaError, IllegalStateError) as refused:
-            TROUBLE.labels(type(refused).__name__).inc()
-            _log.warning("offsets_not_committed", reason=str(refused) or repr(refused))
+    async def _commit(self, positions: Mapping[TopicPartition, Position]) -> None:
+        """Raises KafkaError, also for partitions that moved on: then they are read again by whoever has them."""
+        if positions:
+            await self.consumer.commit(dict(positions))
+            self._positions |= positions
+
+    def _after(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> Position:
+        return Position(records[-1].offset + 1, self._log_ids[tp.topic])
+
+    def _begin_again(self, error: BaseException) -> None:
+        self._generation = -1
+        self._troubles += 1
+        TROUBLE.labels(type(error).__name__).inc()
+        _log.warning("batch_begun_again", reason=str(error) or repr(error), in_a_row=self._troubles)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same may work later."""
+    return isinstance(error, KafkaError | TopicGone | NotAcknowledged) or is_about_the_server(error)
 
 
 def _item(record: ConsumerRecord, where: Record, stream: Topic, now: datetime) -> Item:

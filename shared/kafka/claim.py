@@ -29,30 +29,58 @@ class Position:
 async def load_positions(connection: Connection, service: str, topic: str, log: Log) -> dict[int, Position]:
     """The positions of all partitions, begun at 0 where there are none.
 
-    Raises LogChanged when they were stored under another log or another partition count.
+    Raises LogChanged when they were stored under another log or another partition count; then nothing is begun.
     """
-    await connection.execute(SQL["begin_positions"], log.log_id, topic, log.partitions)
     rows = await connection.fetch(SQL["positions"], topic)
+    if not rows:
+        await connection.execute(SQL["begin_positions"], log.log_id, topic, log.partitions)
+        rows = await connection.fetch(SQL["positions"], topic)
     for row in rows:
-        if row["log_id"] != log.log_id or row["partitions"] != log.partitions:
-            raise LogChanged(
-                f"{topic}: positions belong to log {row['log_id']} with {row['partitions']} partitions, "
-                f"the broker has log {log.log_id} with {log.partitions}. "
-                f"To read the new log from its start: bellwether positions adopt {service} {topic}"
-            )
+        check_same_log(service, topic, Log(row["log_id"], row["partitions"]), log)
     return {row["partition"]: Position(row["next_offset"], row["seq"]) for row in rows}
 
 
+def check_same_log(service: str, topic: str, ours: Log, found: Log) -> None:
+    """Raises LogChanged where `found` is not the log that we have read, naming both and the way on."""
+    if (ours.log_id, ours.partitions) == (found.log_id, found.partitions):
+        return
+    if ours.cluster != found.cluster:
+        change = "this is another cluster: is it the right one?"
+    elif ours.log_id != found.log_id:
+        change = "the topic was made anew."
+    else:
+        change = "partitions were added."
+    raise LogChanged(
+        f"{topic}: positions belong to log {ours.log_id} with {ours.partitions} partitions, "
+        f"the broker has log {found.log_id} with {found.partitions}: {change} "
+        + (
+            f"To read it from its start: bellwether positions adopt {service} {topic}"
+            if ours.partitions == found.partitions
+            else cannot_be_read(ours.partitions, found.partitions)
+        )
+    )
+
+
+def cannot_be_read(partitions: int, found: int) -> str:
+    """Why a log of another partition count is not read, and what must be done: no command may make us read it."""
+    return (
+        f"It cannot be read: what is known of an account is kept under partition crc32(account) mod {partitions}, for "
+        f"life, and under {found} partitions would be looked for elsewhere. Stop whoever writes it, delete it, make it "
+        f"again by `bellwether migrate --partitions {partitions}`, and adopt that one"
+    )
+
+
 def check_no_hole(service: str, topic: str, positions: Mapping[int, Position], log_starts: Mapping[int, int]) -> None:
-    """Raises LogChanged where the log begins above our position: records between are gone for good."""
-    for partition, log_start in log_starts.items():
-        wanted = positions[partition].next_offset
-        if log_start > wanted:
-            raise LogChanged(
-                f"{topic}/{partition}: wants offset {wanted}, the log begins at {log_start}: "
-                f"{log_start - wanted} records are gone. "
-                f"To go on without them: bellwether positions accept-gap {service} {topic} {partition}"
-            )
+    """Raises LogChanged where the log begins above our positions: records between are gone for good."""
+    wanted = {p: positions[p].next_offset for p in sorted(log_starts)}
+    holes = [p for p, offset in wanted.items() if log_starts[p] > offset]
+    if holes:
+        gone = sum(log_starts[p] - wanted[p] for p in holes)
+        each = ", ".join(f"{p} wants offset {wanted[p]} and begins at {log_starts[p]}" for p in holes)
+        raise LogChanged(
+            f"{topic}: {gone} records are gone: partition {each}. "
+            f"To go on without them: bellwether positions accept-gap {service} {topic} {' '.join(map(str, holes))}"
+        )
 
 
 async def claim(

@@ -118,7 +118,12 @@ class Log:
 
     log_id: str
     partitions: int
-    leaders_missing: int
+    leaders_missing: int = 0
+
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster that has it."""
+        return self.log_id.partition("/")[0]
 
 
 class LogIdentity:

@@ -2,12 +2,6 @@
 
 import asyncio
 
-import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
-from aiokafka.client import AIOKafkaClient
-
-from shared.kafka.claim import LogChanged
 from shared.kafka.clients import consumer
 from tests.adding import execute, send, total_is, working
 from tests.pair import World
@@ -87,47 +81,6 @@ async def test_a_look_claims_though_it_moves_no_offset(world: World) -> None:
         after = await connection.fetchval("SELECT next_offset FROM position WHERE partition = 0")
         await connection.close()
         assert after == before["next_offset"]
-
-
-async def test_a_topic_made_anew_stops_the_worker_by_name(world: World) -> None:
-    topic = world.topic("health.events")
-    await send(world, {0: [1]})
-    async with working(world):
-        await total_is(world, 1)
-    admin = AIOKafkaAdminClient(bootstrap_servers=world.bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic])
-        client = AIOKafkaClient(bootstrap_servers=world.bootstrap)
-        await client.bootstrap()
-
-        async def made() -> bool:
-            answer = await admin.create_topics([NewTopic(topic, world.partitions, 1)])
-            return bool(answer.topic_errors[0][1] == 0)
-
-        await until(made, "the topic made anew")
-        await client.close()
-    finally:
-        await admin.close()
-    async with working(world) as worker:
-        with pytest.raises(LogChanged, match="bellwether positions adopt scoring"):
-            await asyncio.wait_for(worker.task, SECONDS_MAX)
-
-
-async def test_a_log_that_begins_above_the_position_stops_the_worker_by_name(world: World) -> None:
-    await send(world, {0: [1, 2, 3]})
-    async with working(world):
-        await total_is(world, 6)
-    await execute(world, "UPDATE position SET next_offset = 0, seq = seq + 1 WHERE partition = 0")
-    admin = AIOKafkaAdminClient(bootstrap_servers=world.bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_records({TopicPartition(world.topic("health.events"), 0): RecordsToDelete(before_offset=2)})
-    finally:
-        await admin.close()
-    async with working(world) as worker:
-        with pytest.raises(LogChanged, match=r"wants offset 0, the log begins at 2: 2 records are gone.*accept-gap"):
-            await asyncio.wait_for(worker.task, SECONDS_MAX)
 
 
 async def test_a_batch_that_is_too_slow_is_read_again_in_smaller_ones(world: World) -> None:

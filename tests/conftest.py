@@ -4,11 +4,15 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from services.cli.embedded.pair import Addresses
 from tests.pair import World, empty_world, new_world, running_pair
 
 _numbers = itertools.count(1)
+
+# As in production; structlog's own default draws every local variable of every frame, which takes seconds.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest.fixture(scope="session")

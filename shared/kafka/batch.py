@@ -26,6 +26,12 @@ class Portion:
         """Records and looks together."""
         return sum(map(len, self.records.values())) + sum(map(len, self.looks.values()))
 
+    @property
+    def names(self) -> list[str]:
+        """Every record by topic, partition and offset, every look by partition and account."""
+        records = [f"{r.topic}/{r.partition}@{r.offset}" for found in self.records.values() for r in found]
+        return records + [f"look {p}/{account}" for p, accounts in self.looks.items() for account in accounts]
+
     def halves(self) -> tuple["Portion", "Portion"]:
         """The first half and the rest, in an order in which each partition's records can be settled."""
         records = [(p, record) for p, found in self.records.items() for record in found]

@@ -105,11 +105,12 @@ class Loop(Generic[N, R]):
         except Exception as fault:
             if isinstance(fault, (ClaimLost, LogChanged, TopicGone, KafkaError)) or is_about_the_server(fault):
                 raise
-            _log.exception("batch_failed", size=portion.size, reason=repr(fault))
             self.work.forget()
             if portion.size == 1:
+                _log.error("done_without", what=portion.names[0], reason=repr(fault), exc_info=fault)
                 await self._settle(portion, failed=fault)
                 return
+            _log.warning("batch_halved", size=portion.size, reason=repr(fault))
             for half in portion.halves():
                 await self._take(half)
 

@@ -5,7 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from services.cli import keys, migrate, positions
+from services.cli import aside, keys, migrate, positions
 from services.cli.bench.command import bench
 from services.cli.demo.command import demo
 from services.cli.importing.command import import_command
@@ -30,6 +30,7 @@ app.command("demo")(demo)
 app.command("bench")(bench)
 app.add_typer(keys.app, name="keys")
 app.add_typer(positions.app, name="positions")
+app.add_typer(aside.app, name="aside")
 
 
 def main() -> None:

@@ -16,11 +16,13 @@ DEV := $(VENV)/.dev
 # Third-party data that is not ours to ship; `make test-data` checks our reading of it.
 DATA ?= ../shared/data
 TESTS ?= tests
+RUNS ?= 1000
+SEED ?=
 ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: venv
 venv: $(RUNTIME) ## install what Bellwether needs to run into .venv, locked and hashed
@@ -46,11 +48,23 @@ check: $(DEV) ## everything that reads the code without running it
 
 .PHONY: test
 test: $(DEV) ## units, properties, and each service on a real Kafka and a real Postgres; TESTS=path
-	@$(BIN)/python -m pytest --ignore=tests/data --ignore=tests/e2e $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/data --ignore=tests/e2e --ignore=tests/faults $(TESTS) $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: $(DEV) ## whole installations as a user runs them, killed and started again; some minutes
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+.PHONY: test-simulation
+test-simulation: $(DEV) ## both loops on twins of broker and store, RUNS=1000 invented histories
+	@BELLWETHER_SIMULATION_RUNS=$(RUNS) $(BIN)/python -m pytest tests/simulation $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(DEV) ## everything killed, cut, frozen and restored at the worst moment; SEED=number repeats a run
+	@BELLWETHER_TEST_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(ARGS)
+
+.PHONY: test-mutants
+test-mutants: $(DEV) ## remove each guard in turn: a named test must fail
+	@$(BIN)/python -m tests.mutants
 
 .PHONY: test-data
 test-data: $(DEV) ## checks on third-party data, DATA=folder

@@ -17,7 +17,7 @@ from aiokafka.client import AIOKafkaClient
 from shared.clock import Clock
 from shared.kafka.batch import Batch, Message
 from shared.kafka.claim import LogChanged
-from shared.kafka.clients import POLL_RECORDS_MAX, consumer, producer
+from shared.kafka.clients import POLL_RECORDS_MAX, SESSION_TIMEOUT_MS, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
@@ -27,6 +27,8 @@ from shared.settings import Shared
 from tests.pair import World
 from tests.parking import ParkedLoop, ParkedProducer, Parking, Spot, Stopping
 from tests.processes import until
+
+SESSION_TIMEOUT_MS_MIN = 6_000  # the broker's own minimum; still above what Postgres lets a transaction idle
 
 AdderLoop = Loop[dict[int, list[int]], dict[int, int]]
 
@@ -130,6 +132,7 @@ async def working(
     records_max: int = POLL_RECORDS_MAX,
     make_outbox: Callable[[AIOKafkaProducer], Outbox] = Outbox,
     parking: Parking | None = None,
+    session_timeout_ms: int = SESSION_TIMEOUT_MS,
 ) -> AsyncIterator[Worker]:
     """A worker in this process, on connections of its own; stopped afterwards."""
     shared = shared_of(world)
@@ -140,6 +143,7 @@ async def working(
         await client.bootstrap()
         stack.push_async_callback(client.close)
         reader, writer = consumer(world.bootstrap, shared.group("adder")), producer(world.bootstrap)
+        reader._session_timeout_ms = session_timeout_ms  # read when it starts
         for kafka in (writer, reader):
             await kafka.start()
             stack.push_async_callback(kafka.stop)
@@ -202,7 +206,10 @@ async def execute(world: World, sql: str) -> None:
 
 async def main(spot: Spot) -> None:
     world = World(os.environ["BELLWETHER_POSTGRES"], os.environ["BELLWETHER_KAFKA"], os.environ["BELLWETHER_PREFIX"])
-    async with stop_on_signals() as stopping, working(world, parking=Stopping(spot)) as worker:
+    async with (
+        stop_on_signals() as stopping,
+        working(world, parking=Stopping(spot), session_timeout_ms=SESSION_TIMEOUT_MS_MIN) as worker,
+    ):
         ends = asyncio.create_task(stopping.wait())
         await asyncio.wait([worker.task, ends], return_when=asyncio.FIRST_COMPLETED)
 

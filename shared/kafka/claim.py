@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aiokafka.errors import KafkaError
+
 from shared.kafka.log_id import Log
 from shared.postgres import named_sql
 from shared.postgres.pool import Connection
@@ -80,6 +82,22 @@ def check_no_hole(service: str, topic: str, positions: Mapping[int, Position], l
         raise LogChanged(
             f"{topic}: {gone} records are gone: partition {each}. "
             f"To go on without them: bellwether positions accept-gap {service} {topic} {' '.join(map(str, holes))}"
+        )
+
+
+class LogShort(KafkaError):
+    """The log ends before a position: for a moment after a new leader was elected, or for good."""
+
+
+def check_not_short(service: str, topic: str, positions: Mapping[int, Position], log_ends: Mapping[int, int]) -> None:
+    """Raises LogShort where the log ends before our position: its broker has lost what it had acknowledged."""
+    wanted = {p: positions[p].next_offset for p in sorted(log_ends)}
+    short = [p for p, offset in wanted.items() if log_ends[p] < offset]
+    if short:
+        each = ", ".join(f"{p} ends at {log_ends[p]} and was read to {wanted[p]}" for p in short)
+        raise LogShort(
+            f"{topic}: the broker has lost the end of its log, new records take the offsets of lost ones: partition "
+            f"{each}. To read it again from its start: bellwether positions adopt {service} {topic}"
         )
 
 

@@ -14,7 +14,16 @@ from aiokafka.errors import KafkaError
 from shared.clock import Clock
 from shared.kafka import set_aside
 from shared.kafka.batch import Batch, N, Portion, R, Work
-from shared.kafka.claim import ClaimLost, LogChanged, Position, check_no_hole, claim, load_positions
+from shared.kafka.claim import (
+    ClaimLost,
+    LogChanged,
+    LogShort,
+    Position,
+    check_no_hole,
+    check_not_short,
+    claim,
+    load_positions,
+)
 from shared.kafka.clients import POLL_RECORDS_MAX
 from shared.kafka.log_id import Log, LogIdentity, TopicGone
 from shared.kafka.metrics import BATCH_SECONDS, BATCHES, LAG, RECORDS, TROUBLE
@@ -28,6 +37,7 @@ LOOK_EVERY_SECONDS = 0.2  # how often the store is asked whose look is due
 OUTBOX_RELOAD_SECONDS = 60.0  # picks up rows that a worker stored after its partitions had moved here
 RECORDS_MIN = 20  # a batch that was too slow is halved down to this, and doubled again after each that was not
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # while a server is away; the last one repeats
+SHORT_TIMES_MAX = 5  # a new leader may know less than the old one for a moment; for longer, records are lost
 
 _log = logger(__name__)
 
@@ -155,10 +165,20 @@ class Loop(Generic[N, R]):
         check_no_hole(
             self.service, self.topic, self._positions, {tp.partition: start for tp, start in log_starts.items()}
         )
+        log_ends = await self.consumer.end_offsets(map(self._tp, assigned)) if assigned else {}
+        self._check_not_short({tp.partition: end for tp, end in log_ends.items()})
         await self.outbox.publish()
         for partition, position in self._positions.items():
             self.consumer.seek(self._tp(partition), position.next_offset)
         self._generation = generation
+
+    def _check_not_short(self, log_ends: Mapping[int, int]) -> None:
+        try:
+            check_not_short(self.service, self.topic, self._positions, log_ends)
+        except LogShort as short:
+            if self._troubles < SHORT_TIMES_MAX:
+                raise
+            raise LogChanged(short.args[0]) from short
 
     async def _batch(self, portion: Portion, failed: Exception | None) -> tuple[Batch, list[Bad]]:
         """What is tried, and what is not: the one that failed alone, and records of quarantined sources."""

@@ -52,8 +52,7 @@ async def has_told(world: World, wanted: list[int]) -> bool:
     [
         (Spot.POLLED, [1, 3]),
         (Spot.CLAIMED, [1, 3]),
-        # It was committed, so it is said, though late: whoever keeps the greatest is right.
-        (Spot.COMMITTED, [1, 3, 1]),
+        # Its batch was committed, so it is said, though late: whoever keeps the greatest is right.
         (Spot.SENT, [1, 3, 1]),
     ],
 )

@@ -22,9 +22,11 @@ where all is well, so that a test says `assert violations(...) == []`.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
+from services.alerts.domain import company
+from services.alerts.domain.evaluation import COMPANY
 from services.alerts.domain.rules import OnNotable, OnStatus, Rule, When
 from shared.conditions.columns import MISSING_INSTANT, as_instant, microseconds
 from shared.conditions.one_row import Row, compile_row
@@ -118,7 +120,7 @@ def of_absences(
 class Fold:
     """An evaluation of rules that shares nothing with the worker's: row by row, over what health.changes carries.
 
-    snapshots: every one on the topic, in the order of their partitions. streams: instant -> stream, of
+    snapshots: every one on the topic, each partition in its order. streams: instant -> stream, of
     `Catalogue.known.streams`: ages of such an instant run to the newest time that the account's partition has shown.
     moved_by: the farthest that a test has moved the clock while workers ran; scoring may see it half a second before
     alerts does, whose snapshots then come from the future.
@@ -152,6 +154,8 @@ class Fold:
         account, rule_id, key = subject
         rule = self._rules[rule_id]
         answers: list[bool | None] = []
+        if account == COMPANY:
+            return list(self._of_company(rule, key, at))
         for snapshots in self._by_partition.values():
             if any(snapshot.account == account for snapshot in snapshots):
                 said = [one for one in snapshots if one.as_of <= at + self._moved_by]
@@ -173,6 +177,14 @@ class Fold:
                     latest = snapshot
             if latest is not None:
                 yield happened if not isinstance(rule.trigger, When) else self._holds(rule, latest, key, reads, at)
+
+    def _of_company(self, rule: Rule, key: str, at: datetime) -> Iterator[bool | None]:
+        """One answer per snapshot, in the order of their time: how far each stream had been heard of by then."""
+        heard: dict[str, datetime] = {}
+        for snapshot in sorted(chain(*self._by_partition.values()), key=lambda one: one.as_of):
+            if snapshot.as_of <= at + self._moved_by:
+                heard |= {s: max(newest, heard.get(s, newest)) for s, newest in snapshot.freshness.items()}
+                yield self._holds(rule, company.snapshot(0, heard, at), key, {}, at)
 
     def _holds(
         self, rule: Rule, snapshot: Snapshot, key: str, reads: Mapping[str, datetime], at: datetime

@@ -1,6 +1,7 @@
 """The catalogue as the service runs it: rules, playbooks, vocabulary; read from YAML once and checked as a whole."""
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -95,6 +96,7 @@ def _check(file: str, rule: Rule, known: Known, playbooks: Mapping[str, Playbook
     for entry, finding in _findings(rule, known):
         raise BadDefinition(file, f"{entry}{finding.path.replace('/', '.')}", finding.words)
     _check_trigger(file, rule, known)
+    _check_words(file, rule, known)
 
 
 def _check_trigger(file: str, rule: Rule, known: Known) -> None:
@@ -106,6 +108,16 @@ def _check_trigger(file: str, rule: Rule, known: Known) -> None:
         case OnStatus(status=name, worse=worse, better=better) if worse or better:
             if not known.statuses[name].is_ordered:
                 raise BadDefinition(file, "on", f"{name} has no better and worse: name the values in `to`")
+
+
+def _check_words(file: str, rule: Rule, known: Known) -> None:
+    fields = known.records[rule.record] if rule.record is not None else {}
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(rule.words or "") if name is not None}
+    except ValueError as error:
+        raise BadDefinition(file, "words", f"close every brace: {error}") from error
+    if unknown := sorted(names - fields.keys()):
+        raise BadDefinition(file, "words", f"no field {unknown[0]}: there are {', '.join(sorted(fields)) or 'none'}")
 
 
 def _findings(rule: Rule, known: Known) -> Iterator[tuple[str, Finding]]:

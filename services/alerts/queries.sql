@@ -17,9 +17,13 @@ INSERT INTO stream_freshness AS f (partition, stream, newest)
 SELECT * FROM unnest($1::smallint[], $2::text[], $3::timestamptz[])
 ON CONFLICT (partition, stream) DO UPDATE SET newest = excluded.newest WHERE f.newest < excluded.newest;
 
--- name: freshness
--- The newest time of each stream, over all partitions: anybody's event is a sign of life of the stream.
-SELECT stream, max(newest) AS newest FROM stream_freshness GROUP BY stream;
+-- name: clocks
+-- The newest time of each stream in each partition: an account's ages run to what its own partition has shown.
+SELECT partition, stream, newest FROM stream_freshness;
+
+-- name: partitions
+-- How many partitions the topic has, for life.
+SELECT max(partitions) FROM position;
 
 -- name: fire
 -- Which notables are new to which rules.
@@ -29,11 +33,16 @@ ON CONFLICT DO NOTHING
 RETURNING account, rule, notable;
 
 -- name: due
--- Whose look is due, each clock read by itself.
+-- Whose look is due, each clock read by itself: the wall's, and each stream's as the partition has shown it.
 SELECT DISTINCT l.partition, l.account
-FROM look l JOIN unnest($2::text[], $3::timestamptz[]) AS c (clock, reads) ON l.clock = c.clock AND l.at <= c.reads
-WHERE l.partition = ANY($1::smallint[])
-LIMIT $4;
+FROM unnest($1::smallint[]) AS p (partition)
+CROSS JOIN LATERAL (
+    SELECT '' AS clock, $2::timestamptz AS reads
+    UNION ALL
+    SELECT f.stream, least(f.newest, $2) FROM stream_freshness f WHERE f.partition = p.partition
+) AS c
+JOIN look l ON l.partition = p.partition AND l.clock = c.clock AND l.at <= c.reads
+LIMIT $3;
 
 -- name: looks_delete
 -- First half of setting the looks of accounts anew.

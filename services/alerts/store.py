@@ -12,7 +12,6 @@ from services.alerts.domain.alert import Alert, Change, Past
 from services.alerts.domain.cases import Case, Step
 from services.alerts.domain.decision import Decision, Held
 from services.alerts.domain.gates import Gate
-from services.alerts.domain.looks import WALL
 from services.alerts.domain.occasions import Occasion
 from shared.contracts.health import Snapshot, decode_change
 from shared.postgres import named_sql
@@ -62,9 +61,18 @@ async def freshness_forward(tx: Connection, newest: Mapping[tuple[int, str], dat
     )
 
 
-async def freshness(connection: Connection) -> dict[str, datetime]:
-    """stream -> newest time over everything read."""
-    return {row["stream"]: row["newest"] for row in await connection.fetch(SQL["freshness"])}
+async def clocks(connection: Connection) -> dict[int, dict[str, datetime]]:
+    """partition -> stream -> newest time that the partition has shown."""
+    found: dict[int, dict[str, datetime]] = defaultdict(dict)
+    for row in await connection.fetch(SQL["clocks"]):
+        found[row["partition"]][row["stream"]] = row["newest"]
+    return found
+
+
+async def partitions(connection: Connection) -> int:
+    """How many the topic has."""
+    count: int = await connection.fetchval(SQL["partitions"])
+    return count
 
 
 async def fire(tx: Connection, occasions: Sequence[Occasion]) -> list[Occasion]:
@@ -85,10 +93,8 @@ async def fire(tx: Connection, occasions: Sequence[Occasion]) -> list[Occasion]:
 
 async def due(connection: Connection, partitions: Sequence[int], now: datetime, limit: int) -> dict[int, list[str]]:
     """partition -> accounts whose look is due, on the wall's clock or on a stream's."""
-    clocks = {WALL: now} | {stream: min(now, newest) for stream, newest in (await freshness(connection)).items()}
-    rows = await connection.fetch(SQL["due"], list(partitions), list(clocks), list(clocks.values()), limit)
     found: dict[int, list[str]] = defaultdict(list)
-    for row in rows:
+    for row in await connection.fetch(SQL["due"], list(partitions), now, limit):
         found[row["partition"]].append(row["account"])
     return found
 

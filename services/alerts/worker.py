@@ -4,30 +4,31 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-import msgspec
+from aiokafka import ConsumerRecord
 from msgspec import Struct
 
 from services.alerts import store
 from services.alerts.definitions import Catalogue
+from services.alerts.domain import company
 from services.alerts.domain.alert import Found, Past, Subject
 from services.alerts.domain.decision import Decision, Held, on_nothing_open, on_open
-from services.alerts.domain.evaluation import Row, Truth
-from services.alerts.domain.looks import WALL, Look, earliest, looks_of
+from services.alerts.domain.evaluation import COMPANY, Row
+from services.alerts.domain.findings import Clocks, Views, evaluate, findings, held_back
+from services.alerts.domain.gates import Stalled
+from services.alerts.domain.looks import WALL, Look, alert_looks, earliest, row_looks
 from services.alerts.domain.messages import message
 from services.alerts.domain.occasions import Occasion, occasions
 from services.alerts.domain.routing import owner_of
-from services.alerts.domain.rules import When
-from services.alerts.domain.sentences import sentence
-from services.alerts.metrics import CHANGES, OLDER, TOLD, UNREADABLE
+from services.alerts.metrics import CHANGES, OLDER, TOLD
 from services.alerts.store import Arrived
-from shared.conditions.compile import TRUE, UNKNOWN
 from shared.contracts.health import Snapshot, decode_change
 from shared.contracts.outreach import encode
+from shared.contracts.topics import partition_of
 from shared.kafka.batch import Batch, Message
 from shared.postgres.pool import Connection
 from shared.telemetry import logger
 
-QUIET_LOOK_MAX = timedelta(hours=1)  # an import's last snapshot speaks for the account no longer than this
+PUT_OFF = timedelta(minutes=15)  # a look that fails is tried again after this; more often would fill the log
 
 _log = logger(__name__)
 
@@ -35,15 +36,19 @@ _log = logger(__name__)
 class Novel(Struct, frozen=True):
     """What a batch brought: views that moved forward, and notables that no rule has had before."""
 
-    moved: Mapping[str, tuple[int, Snapshot]]
+    moved: Views
     occasions: Sequence[Occasion]
 
 
 class Reading(Struct, frozen=True):
-    """All accounts of the batch, and what their rules say of them."""
+    """All accounts of the batch, and what their rules say of them.
 
-    views: Mapping[str, tuple[int, Snapshot]]
-    freshness: Mapping[str, datetime]
+    clocks: partition -> stream -> newest time that it has shown. stalled: the streams that have stopped.
+    """
+
+    views: Views
+    clocks: Clocks
+    stalled: Mapping[str, Stalled]
     found: Mapping[store.Subject, Found]
     rows: Mapping[store.Subject, Row]
     held: Mapping[store.Subject, Held]
@@ -51,24 +56,45 @@ class Reading(Struct, frozen=True):
 
 
 class AlertsWork:
-    """Gives the loop its callbacks. It keeps nothing between batches: the API writes the same rows."""
+    """Gives the loop its callbacks. Of the accounts it keeps nothing between batches: the API writes the same rows."""
 
     def __init__(self, catalogue: Catalogue, topic: str, looks_max: int) -> None:
         self._catalogue = catalogue
         self._topic = topic
         self._looks_max = looks_max
+        self._company_at: datetime | None = None
 
     def forget(self) -> None:
-        """There is nothing to forget."""
+        """The company is looked at again at once."""
+        self._company_at = None
 
     async def due(
         self, connection: Connection, partitions: Sequence[int], now: datetime
     ) -> Mapping[int, Sequence[str]]:
-        return await store.due(connection, partitions, now, self._looks_max)
+        """Whose look is due; the company's is every minute, by whoever has its partition."""
+        found = await store.due(connection, partitions, now, self._looks_max)
+        # A clock that was moved back is no reason to wait until it has come as far again.
+        if self._company_at is None or not now < self._company_at <= now + PUT_OFF:
+            self._company_at = now + company.LOOK_EVERY
+            home = partition_of(COMPANY, await store.partitions(connection))
+            if home in partitions:
+                found[home] = [COMPANY, *(account for account in found.get(home, ()) if account != COMPANY)]
+        return found
+
+    def source_of(self, record: ConsumerRecord) -> str:
+        """The account: what of a snapshot can fail is what it says of it. Raises for what is no snapshot."""
+        return decode_change(record.value or b"").account
+
+    async def put_off(self, tx: Connection, looks: Mapping[int, Sequence[str]], now: datetime) -> None:
+        """Not before PUT_OFF is over, on any clock."""
+        later = {(partition, account): {WALL: now + PUT_OFF} for partition, found in looks.items() for account in found}
+        await store.set_looks(tx, later)
+        if any(COMPANY in found for found in looks.values()):
+            self._company_at = now + PUT_OFF
 
     async def archive(self, tx: Connection, batch: Batch) -> Novel:
         """Views move forward by version only; a notable counts by its id, whatever the version that brings it."""
-        arrived = list(_decoded(batch))
+        arrived = _arrived(batch)
         if not arrived:
             return Novel({}, ())
         newest: dict[str, Arrived] = {}
@@ -85,15 +111,19 @@ class AlertsWork:
 
     async def fold_and_read(self, tx: Connection, batch: Batch, novel: Novel) -> Reading:
         """Evaluate every rule over the accounts that something happened to, and over those whose look is due."""
-        wanted = {account for looks in batch.looks.values() for account in looks}
-        wanted |= {occasion.account for occasion in novel.occasions}
-        views = {**await store.views(tx, batch.partitions, wanted - novel.moved.keys()), **novel.moved}
-        freshness = await store.freshness(tx)
-        rows, truths = self._evaluate([snapshot for _, snapshot in views.values()], batch.now, freshness)
+        rules = self._catalogue.compiled
+        clocks = await store.clocks(tx)
+        newest = company.newest(clocks.values())
+        views = await self._views(tx, batch, novel, newest)
+        truths = evaluate(rules, views, clocks, batch.now)
         held = await store.lock_open(tx, views)
-        found = self._found(truths, held, novel, views, batch.now)
+        found = findings(
+            rules, truths, views, is_open=held, arrived=novel.moved, occasions=novel.occasions, now=batch.now
+        )
+        stalled = company.stalled(rules.get(company.RULE), newest, batch.now)
         past = await store.past(tx, {subject[0] for subject in found if _may_tell(held.get(subject))})
-        return Reading(views, freshness, found, rows, held, past)
+        rows = {subject: truth.row for subject, truth in truths.items()}
+        return Reading(views, clocks, stalled, held_back(rules, found, stalled), rows, held, past)
 
     async def decide(self, tx: Connection, batch: Batch, reading: Reading) -> Sequence[Message]:
         """Alerts, cases, steps, when to look next, and what is said about it."""
@@ -108,56 +138,19 @@ class AlertsWork:
         _count(decisions)
         return messages
 
+    async def _views(self, tx: Connection, batch: Batch, novel: Novel, newest: Mapping[str, datetime]) -> Views:
+        """Of whom something arrived or happened, and who is looked at; the company's is made on the spot."""
+        wanted = {account for looks in batch.looks.values() for account in looks}
+        wanted |= {occasion.account for occasion in novel.occasions}
+        views = {**await store.views(tx, batch.partitions, wanted - novel.moved.keys()), **novel.moved}
+        for partition, looks in batch.looks.items():
+            if COMPANY in looks:
+                views[COMPANY] = partition, company.snapshot(partition, newest, batch.now)
+        return views
+
     def _occasions(self, snapshot: Snapshot, now: datetime) -> Iterator[Occasion]:
         for compiled in self._catalogue.compiled.values():
             yield from occasions(compiled.rule, snapshot, self._catalogue.known, compiled.where, now)
-
-    def _evaluate(
-        self, snapshots: Sequence[Snapshot], now: datetime, freshness: Mapping[str, datetime]
-    ) -> tuple[dict[store.Subject, Row], dict[store.Subject, Truth]]:
-        rows: dict[store.Subject, Row] = {}
-        truths: dict[store.Subject, Truth] = {}
-        for name, compiled in self._catalogue.compiled.items():
-            these = [row for snapshot in snapshots for row in compiled.rows(snapshot)]
-            for truth in compiled.truths(these, now, freshness):
-                subject = (truth.row.snapshot.account, name, truth.row.key)
-                rows[subject], truths[subject] = truth.row, truth
-        return rows, truths
-
-    def _found(
-        self,
-        truths: Mapping[store.Subject, Truth],
-        held: Mapping[store.Subject, Held],
-        novel: Novel,
-        views: Mapping[str, tuple[int, Snapshot]],
-        now: datetime,
-    ) -> dict[store.Subject, Found]:
-        """What matters of it: where something may open, and what is open."""
-        found: dict[store.Subject, Found] = {}
-        for subject, truth in truths.items():
-            if truth.holds == TRUE or subject in held:
-                found[subject] = self._condition_found(subject, truth, is_look=subject[0] not in novel.moved, now=now)
-        for subject in held.keys() - found.keys():
-            if subject[1] in self._catalogue.compiled:
-                holds, clears = self._catalogue.compiled[subject[1]].absent(views[subject[0]][1])
-                found[subject] = Found(holds=holds, clears=clears)
-        for occasion in novel.occasions:
-            subject = (occasion.account, occasion.rule, occasion.key)
-            found[subject] = _occasion_found(occasion, truths.get(subject))
-        return found
-
-    def _condition_found(self, subject: store.Subject, truth: Truth, *, is_look: bool, now: datetime) -> Found:
-        rule = self._catalogue.rules[subject[1]]
-        snapshot = truth.row.snapshot
-        said = sentence(rule.trigger.condition, truth.row, rule.record) if isinstance(rule.trigger, When) else ""
-        is_quiet = not is_look or now - snapshot.as_of < QUIET_LOOK_MAX
-        return Found(
-            holds=truth.holds,
-            clears=truth.clears,
-            cause="time" if is_look else snapshot.cause,
-            words=said,
-            quiet=snapshot.quiet if is_quiet else None,
-        )
 
     def _decisions(self, reading: Reading, now: datetime) -> Iterator[Decision]:
         for subject, found in reading.found.items():
@@ -199,44 +192,27 @@ class AlertsWork:
         self, reading: Reading, held: Mapping[store.Subject, Held], now: datetime
     ) -> dict[tuple[int, str], dict[str, datetime]]:
         looks: dict[str, list[Look]] = defaultdict(list)
+        streams = self._catalogue.known.streams
         for subject, row in reading.rows.items():
-            looks[subject[0]].extend(self._row_looks(subject, row, reading.freshness, now, is_open=subject in held))
-        for subject, one in held.items():
-            looks[subject[0]].extend(self._alert_looks(one, now))
+            if subject[0] != COMPANY:  # it is looked at every minute in any case
+                compiled = self._catalogue.compiled[subject[1]]
+                looks[subject[0]].extend(row_looks(compiled, row, now, streams, is_open=subject in held))
+        for (account, rule_id, _), one in held.items():
+            known = self._catalogue.compiled.get(rule_id)
+            if known is not None:
+                reads = reading.clocks.get(reading.views[account][0], {})
+                stopped = known.streams & reading.stalled.keys()
+                looks[account].extend(alert_looks(known.rule, one, stopped, reads, now))
         return {(partition, account): earliest(looks[account]) for account, (partition, _) in reading.views.items()}
 
-    def _row_looks(
-        self, subject: store.Subject, row: Row, freshness: Mapping[str, datetime], now: datetime, *, is_open: bool
-    ) -> Iterator[Look]:
-        compiled = self._catalogue.compiled[subject[1]]
-        conditions = [compiled.opening, compiled.end if is_open else None]
-        for condition in conditions:
-            if condition is not None:
-                yield from looks_of(condition, row, now, self._catalogue.known.streams, freshness)
 
-    def _alert_looks(self, held: Held, now: datetime) -> Iterator[Look]:
-        """The end of `for`, of a gate, and the due time; each only while it is ahead."""
-        alert, case = held.alert, held.case
-        rule = self._catalogue.rules.get(alert.rule)
-        if rule is None:
-            return
-        if alert.state == "pending":
-            yield from _ahead(alert.since + rule.lasts, now)
-        if alert.state == "firing" and alert.gate is not None:
-            yield from _ahead(alert.gate.until, now)
-        elif alert.state == "firing" and case is not None and case.state == "open" and not case.is_overdue:
-            yield from _ahead(case.due_at, now)
-
-
-def _decoded(batch: Batch) -> Iterator[Arrived]:
-    """Records that are snapshots. What is none was written by mistake: counted, logged and passed over."""
-    for partition, records in batch.records.items():
-        for record in records:
-            try:
-                yield Arrived(partition, decode_change(record.value or b""), record.value)
-            except msgspec.MsgspecError as error:
-                UNREADABLE.inc()
-                _log.warning("snapshot_unreadable", partition=partition, offset=record.offset, reason=str(error))
+def _arrived(batch: Batch) -> list[Arrived]:
+    """Only scoring writes this topic. Raises for what is no snapshot, which the loop then sets aside."""
+    return [
+        Arrived(partition, decode_change(record.value or b""), record.value)
+        for partition, records in batch.records.items()
+        for record in records
+    ]
 
 
 def _newest_times(arrived: Iterable[Arrived]) -> dict[tuple[int, str], datetime]:
@@ -248,17 +224,6 @@ def _newest_times(arrived: Iterable[Arrived]) -> dict[tuple[int, str], datetime]
     return newest
 
 
-def _occasion_found(occasion: Occasion, truth: Truth | None) -> Found:
-    return Found(
-        holds=TRUE,
-        clears=UNKNOWN if truth is None else truth.clears,
-        cause=occasion.cause,
-        words=occasion.words,
-        triggered_by=occasion.triggered_by,
-        quiet=occasion.quiet,
-    )
-
-
 def _may_tell(held: Held | None) -> bool:
     """True where the past matters: an opening needs its number, a telling its cooldown."""
     return held is None or held.alert.state == "pending" or held.alert.gate is not None
@@ -266,11 +231,6 @@ def _may_tell(held: Held | None) -> bool:
 
 def _subject(held: Held) -> store.Subject:
     return held.alert.account, held.alert.rule, held.alert.key
-
-
-def _ahead(at: datetime, now: datetime) -> Iterator[Look]:
-    if at > now:
-        yield WALL, at
 
 
 def _count(decisions: Iterable[Decision]) -> None:

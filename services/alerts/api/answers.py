@@ -15,10 +15,10 @@ from shared.contracts.outreach import AlertState, Audience, Priority, StepKind
 
 
 class OutreachGate(Struct, frozen=True, kw_only=True):
-    """Why nobody is told, and until when."""
+    """Why nobody is told, and until when; null where it is until a stream that has stopped is heard again."""
 
     kind: GateKind
-    until: datetime
+    until: datetime | None
     reason: str
     actor: str
 

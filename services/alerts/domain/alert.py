@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.alerts.domain.gates import Gate, gate_for
+from services.alerts.domain.gates import Gate, Stalled, gate_for
 from services.alerts.domain.ids import alert_id, outreach_id
 from services.alerts.domain.rules import Rule
 from services.alerts.domain.transitions import Event, after
@@ -71,6 +71,7 @@ class Found(Struct, frozen=True, kw_only=True):
     """What evaluation says of one (account, rule, key).
 
     holds: the opening condition, or TRUE for a notable that is new. clears: the end. Both 1, 0 or -1 (unknown).
+    stalled: a stream that the rule reads has stopped, so that nobody is told before it is heard again.
     """
 
     holds: int = UNKNOWN
@@ -79,6 +80,7 @@ class Found(Struct, frozen=True, kw_only=True):
     words: str = ""
     triggered_by: tuple[str, ...] = ()
     quiet: Quiet | None = None
+    stalled: Stalled | None = None
 
 
 class Subject(Struct, frozen=True):
@@ -155,7 +157,7 @@ def opened(rule: Rule, subject: Subject, found: Found, past: Past, now: datetime
         actor=rule.actor,
         at=now,
     )
-    return (alert, (change,)) if event == "held" else _told_or_gated(alert, change, rule, past.told_at, now)
+    return (alert, (change,)) if event == "held" else _told_or_gated(alert, change, rule, found, past)
 
 
 def advanced(rule: Rule, alert: Alert, found: Found, past: Past, now: datetime) -> Moves:
@@ -172,39 +174,40 @@ def advanced(rule: Rule, alert: Alert, found: Found, past: Past, now: datetime) 
         )
     if alert.state == "pending" and found.holds == TRUE and now >= alert.since + rule.lasts:
         firing, changes = moved(alert, "lasted", why=found.words, actor=rule.actor, at=now)
-        return _told_or_gated(firing, changes[0], rule, past.told_at, now)
+        return _told_or_gated(firing, changes[0], rule, found, past)
     if rule.ends_with_case and alert.quiet is not None and found.holds == TRUE and found.quiet is None:
         return moved(
             replace(alert, quiet=None), "quiet_ended", why=found.words, actor=rule.actor, at=now, tells="triggered"
         )
-    if alert.state == "firing" and alert.gate is not None and alert.gate.is_over(now):
-        return _gate_ended(rule, alert, alert.gate, past, now)
+    if alert.state == "firing" and alert.gate is not None and alert.gate.is_over(now, found.stalled):
+        return _gate_ended(rule, alert, found, past, now)
     return alert, ()
 
 
-def _told_or_gated(alert: Alert, change: Change, rule: Rule, told_at: datetime | None, now: datetime) -> Moves:
+def _told_or_gated(alert: Alert, change: Change, rule: Rule, found: Found, past: Past) -> Moves:
     if alert.quiet is not None:
         return alert, (change,)
-    gate = gate_for(None, rule.cooldown, told_at, now, rule.actor)
+    gate = gate_for(found.stalled, rule.cooldown, past.told_at, change.at, rule.actor)
     if gate is not None:
         return replace(alert, gate=gate), (change,)
-    return replace(alert, told_at=now), (replace(change, tells="triggered"),)
+    return replace(alert, told_at=change.at), (replace(change, tells="triggered"),)
 
 
-def _gate_ended(rule: Rule, alert: Alert, gate: Gate, past: Past, now: datetime) -> Moves:
+def _gate_ended(rule: Rule, alert: Alert, found: Found, past: Past, now: datetime) -> Moves:
     """The condition still holds, or nothing is known: whoever was not told is told now, a snoozer again."""
-    told_at = max(filter(None, (alert.told_at, past.told_at)), default=None) if gate.kind != "snoozed" else None
-    following = gate_for(None, rule.cooldown, told_at, now, rule.actor) if alert.quiet is None else None
+    gate = alert.gate
+    assert gate is not None, "a gate ends that was closed"
+    told_at = None if gate.kind == "snoozed" or alert.told_at is not None else past.told_at
+    following = gate_for(found.stalled, rule.cooldown, told_at, now, rule.actor) if alert.quiet is None else None
     tells: Tells | None = "triggered" if following is None and alert.quiet is None else None
-    open_again = replace(alert, gate=following)
-    return moved(
-        open_again,
-        "gate_ended",
-        why=f"{gate.kind} until {gate.until:%Y-%m-%d %H:%M}",
-        actor=rule.actor,
-        at=now,
-        tells=tells,
-    )
+    after_it = replace(alert, gate=following)
+    return moved(after_it, "gate_ended", why=_why_ended(gate), actor=rule.actor, at=now, tells=tells)
+
+
+def _why_ended(gate: Gate) -> str:
+    if gate.until is None:
+        return f"heard again: {gate.reason}"
+    return f"{gate.kind} until {gate.until:%Y-%m-%d %H:%M}"
 
 
 def opposite(truth: int) -> int:

@@ -15,15 +15,20 @@ from shared.conditions.compile import FALSE, TRUE, UNKNOWN, Evaluate, compile_
 from shared.conditions.terms import By, Change, Condition, Field, Missing, Signal, Status, walk
 from shared.contracts.health import Snapshot
 
+COMPANY = "@company"  # the account of what is nobody's alone: the streams
 NO_FIELDS: Mapping[str, Any] = {}
 
 
 class Row(Struct, frozen=True):
-    """One account, or one of its records: what a rule is evaluated for. `key` is the record's, else empty."""
+    """One account, or one of its records: what a rule is evaluated for. `key` is the record's, else empty.
+
+    reads: the clock of each stream, which is the newest time of it that the account's partition has shown.
+    """
 
     snapshot: Snapshot
     key: str
     fields: Mapping[str, Any]
+    reads: Mapping[str, datetime]
 
     def instant(self, name: str) -> object:
         """The record's own time of this name, else the account's."""
@@ -48,24 +53,25 @@ class CompiledRule:
         where = rule.trigger.where if isinstance(rule.trigger, OnNotable) else None
         self.where = None if where is None else compile_(where)
         self.opening, self.end = condition, rule.clear
+        opens_by = _names(filter(None, (condition,)))
+        self.streams = {known.read_from[n] for n in opens_by.signals | opens_by.instants if n in known.read_from}
         self._holds = None if condition is None else compile_(condition)
         self._clears = None if rule.clear is None else compile_(rule.clear)
         self._names = _names(filter(None, (condition, rule.clear)))
 
-    def rows(self, snapshot: Snapshot) -> Iterator[Row]:
-        """The account, or each of its records of the rule's kind."""
-        if self.rule.record is None:
-            yield Row(snapshot, "", NO_FIELDS)
-            return
-        for record in snapshot.records:
+    def rows(self, snapshot: Snapshot, reads: Mapping[str, datetime]) -> Iterator[Row]:
+        """The account, or each of its records of the rule's kind; of the company itself only records are judged."""
+        if self.rule.record is None and snapshot.account != COMPANY:
+            yield Row(snapshot, "", NO_FIELDS, reads)
+        for record in snapshot.records if self.rule.record is not None else ():
             if record.kind == self.rule.record:
-                yield Row(snapshot, record.key, record.fields)
+                yield Row(snapshot, record.key, record.fields, reads)
 
-    def truths(self, rows: Sequence[Row], now: datetime, freshness: Mapping[str, datetime]) -> list[Truth]:
-        """One per row, in order. Ages of instants that belong to a stream run to the stream's newest time at most."""
+    def truths(self, rows: Sequence[Row], now: datetime) -> list[Truth]:
+        """One per row, in order. Ages of instants that belong to a stream run to the stream's clock at most."""
         if not rows:
             return []
-        columns = self._columns(rows, now, freshness)
+        columns = self._columns(rows, now)
         holds = _values(self._holds, columns)
         clears = _values(self._clears, columns)
         if self._clears is None and self._holds is not None:
@@ -80,10 +86,9 @@ class CompiledRule:
         is_over = isinstance(self.rule.trigger, When) and not snapshot.records_left_out
         return (FALSE, TRUE) if is_over else (UNKNOWN, UNKNOWN)
 
-    def _columns(self, rows: Sequence[Row], now: datetime, freshness: Mapping[str, datetime]) -> Columns:
+    def _columns(self, rows: Sequence[Row], now: datetime) -> Columns:
         names = self._names
-        known = self._known.streams
-        ends = {name: freshness[known[name]] for name in names.instants if known.get(name) in freshness}
+        streams = {name: self._known.streams[name] for name in names.instants if name in self._known.streams}
         return Columns(
             n=len(rows),
             now_us=microseconds(now),
@@ -98,7 +103,10 @@ class CompiledRule:
                 (name, days): floats([row.snapshot.changes.get(f"{days}d") for row in rows])
                 for name, days in names.changes
             },
-            ends_us={name: np.array([as_instant(end)], dtype=np.int64) for name, end in ends.items()},
+            ends_us={
+                name: np.array([as_instant(row.reads.get(stream, now)) for row in rows], dtype=np.int64)
+                for name, stream in streams.items()
+            },
         )
 
 

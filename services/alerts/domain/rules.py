@@ -50,6 +50,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     """`record`: one alert per record of that kind, the key is the record's; else one per account, the key is empty.
 
     lasts: how long the condition must hold. cooldown: least time between two tellings about the same key.
+    words: how a record's alert is said, with its fields in braces and how long ago for times; None: as the condition.
     clear: what resolves it; None means the condition's opposite for `when`, the end of its case for `on`.
     """
 
@@ -64,6 +65,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     cooldown: timedelta
     priority: Priority
     playbook: str
+    words: str | None = None
 
     @property
     def actor(self) -> str:
@@ -79,9 +81,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 def parse_rule(file: str, written: object) -> Rule:
     """Raises BadDefinition naming file, entry and remedy."""
     entries = Entries(file, written)
-    record = entries.take("for_each")
-    if record is not None and not isinstance(record, str):
-        entries.refuse("for_each", f"write the name of a record kind, not {record!r}")
+    record = _text_or_none(entries, "for_each", "the name of a record kind")
     rule = Rule(
         id=entries.text("rule"),
         version=entries.count("version"),
@@ -94,6 +94,7 @@ def parse_rule(file: str, written: object) -> Rule:
         cooldown=entries.span("cooldown", "0s"),
         priority=cast("Priority", entries.choice("priority", *PRIORITIES)),
         playbook=entries.text("playbook"),
+        words=_text_or_none(entries, "words", "a sentence with fields of the record in braces"),
     )
     entries.finish()
     if not rule.source:
@@ -101,6 +102,13 @@ def parse_rule(file: str, written: object) -> Rule:
     if rule.ends_with_case and rule.lasts:
         entries.refuse("for", "what happened once cannot last: remove `for`, or write `when`")
     return rule
+
+
+def _text_or_none(entries: Entries, entry: str, wanted: str) -> str | None:
+    written = entries.take(entry)
+    if written is not None and not isinstance(written, str):
+        entries.refuse(entry, f"write {wanted}, not {written!r}")
+    return written
 
 
 def _trigger(entries: Entries) -> Trigger:

@@ -17,10 +17,14 @@ class StatusWords(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """streams: instant -> the stream whose silence stops its age; an instant without one ages with the wall clock."""
+    """streams: instant -> the stream whose silence stops its age; an instant without one ages with the wall clock.
+
+    read_from: signal or instant -> the stream that it is read from.
+    """
 
     signals: Mapping[str, Measure]
     streams: Mapping[str, str]
+    read_from: Mapping[str, str]
     instants: frozenset[str]
     statuses: Mapping[str, StatusWords]
     records: Mapping[str, Mapping[str, FieldType]]
@@ -44,13 +48,17 @@ class Known(Struct, frozen=True, kw_only=True):
 def parse_known(file: str, written: object) -> Known:
     """Raises BadDefinition naming file, entry and remedy."""
     entries = Entries(file, written)
+    signals = {name: Entries(file, signal, f"signals.{name}") for name, signal in entries.take("signals", {}).items()}
+    read_from = {name: stream for name, signal in signals.items() if (stream := signal.take("stream"))}
     instants: dict[str, str | None] = entries.take("instants", {})
+    streams = {name: stream for name, stream in instants.items() if stream}
     statuses = {
         name: Entries(file, status, f"statuses.{name}") for name, status in entries.take("statuses", {}).items()
     }
     known = Known(
-        signals={name: _measure(unit) for name, unit in entries.take("signals", {}).items()},
-        streams={name: stream for name, stream in instants.items() if stream},
+        signals={name: Measure(unit=signal.text("unit")) for name, signal in signals.items()},
+        streams=streams,
+        read_from=read_from | streams,
         instants=frozenset(instants),
         statuses={
             name: StatusWords(status.texts("values"), status.flag("ordered")) for name, status in statuses.items()
@@ -58,12 +66,9 @@ def parse_known(file: str, written: object) -> Known:
         records={kind: _fields(entries, kind, fields) for kind, fields in entries.take("records", {}).items()},
         notables=frozenset(entries.texts("notables")),
     )
-    entries.finish()
+    for read in (entries, *signals.values()):
+        read.finish()
     return known
-
-
-def _measure(unit: str) -> Measure:
-    return Measure(unit=unit)
 
 
 def _fields(entries: Entries, kind: str, fields: Mapping[str, Any]) -> dict[str, FieldType]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -12,20 +13,23 @@ import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
+from msgspec.structs import replace
 
 from services.alerts.definitions import Catalogue, load
 from services.alerts.worker import AlertsWork, Novel, Reading
 from shared.clock import Clock
-from shared.contracts.health import Snapshot, changed
+from shared.contracts.health import Snapshot, changed, decode_change
 from shared.contracts.topics import partition_of
-from shared.kafka.clients import consumer, producer
+from shared.kafka.clients import POLL_RECORDS_MAX, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
 from shared.postgres.pool import open_pool
 from shared.settings import Shared
+from tests.alert_invariants import Fold, of_both, of_messages, of_reasons, of_rows
 from tests.pair import World
 from tests.processes import until
+from tests.reading import everything
 
 SECONDS_MAX = 20.0
 
@@ -47,12 +51,18 @@ class Deployed:
         await self.caught_up()
 
     async def send(self, snapshot: Snapshot) -> None:
+        snapshot = replace(snapshot, partition=partition_of(snapshot.account, self.world.partitions))
         await self.writer.send_and_wait(
             self.world.topic("health.changes"),
             msgspec.json.encode(changed(snapshot)),
             snapshot.account.encode(),
-            partition_of(snapshot.account, self.world.partitions),
+            snapshot.partition,
         )
+
+    def account_in(self, partition: int, name: str) -> str:
+        """An account of this name, or nearly, whose partition it is."""
+        names = (f"{name}{number or ''}" for number in itertools.count())
+        return next(one for one in names if partition_of(one, self.world.partitions) == partition)
 
     async def caught_up(self) -> None:
         """Every record is applied, no look is due, nothing waits in the outbox."""
@@ -111,20 +121,30 @@ class Deployed:
         rows: list[asyncpg.Record] = await self.sql.fetch("SELECT * FROM alert ORDER BY opened_at, account, key")
         return rows
 
+    async def violations(self, moved_by: timedelta) -> list[str]:
+        """What is not as it must be, of rows, messages and reasons. moved_by: the farthest move of the clock."""
+        changes = await self.sql.fetch("SELECT * FROM change")
+        alerts, rules, known = await self.alerts(), load().rules, load().known
+        records = [r async for r in everything(self.world.bootstrap, self.world.topic("health.changes"))]
+        fold = Fold(rules, known.streams, [decode_change(record.value) for record in records], moved_by)
+        return [
+            *of_rows(alerts, changes),
+            *of_messages(self.heard),
+            *of_both(changes, self.heard),
+            *of_reasons(rules, alerts, changes, fold.known),
+        ]
+
     async def all_rows(self) -> dict[str, list[asyncpg.Record]]:
         """Everything that a batch decides, for comparing before and after."""
         names = ("view", "alert", "change", "work_case", "step", "fired", "look", "stream_freshness")
         return {name: await self.sql.fetch(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in names}
 
 
-# A look is due when its clock has passed it: the wall's, or the newest time of its stream if that is earlier.
+# A look is due when its clock has passed it: the wall's, or its stream's in its partition if that is behind.
 DUE = """
-WITH clocks AS (
-    SELECT '' AS clock, now() + offset_by AS reads FROM clock
-    UNION ALL
-    SELECT stream, least(max(newest), (SELECT now() + offset_by FROM clock)) FROM stream_freshness GROUP BY stream
-)
-SELECT count(*) FROM look JOIN clocks USING (clock) WHERE at <= reads
+SELECT count(*) FROM look l CROSS JOIN clock c
+LEFT JOIN stream_freshness f ON f.partition = l.partition AND f.stream = l.clock
+WHERE l.at <= now() + c.offset_by AND (l.clock = '' OR l.at <= f.newest)
 """
 UNTOLD = "SELECT count(*) FROM change WHERE tells IS NOT NULL AND told_at IS NULL"
 
@@ -155,7 +175,9 @@ async def deployed(world: World) -> AsyncIterator[Deployed]:
 
 
 @contextlib.asynccontextmanager
-async def worker(world: World, catalogue: Catalogue | None = None) -> AsyncIterator[Loop[Novel, Reading]]:
+async def worker(
+    world: World, catalogue: Catalogue | None = None, records_max: int = POLL_RECORDS_MAX
+) -> AsyncIterator[Loop[Novel, Reading]]:
     """An alerts worker in this process, on connections of its own."""
     shared = shared_of(world)
     async with contextlib.AsyncExitStack() as stack:
@@ -176,6 +198,7 @@ async def worker(world: World, catalogue: Catalogue | None = None) -> AsyncItera
             log_identity=LogIdentity(client),
             clock=Clock(pool),
             work=AlertsWork(catalogue or load(), world.topic("outreach.events"), 1_000),
+            records_max=records_max,
         )
         stopping = asyncio.Event()
         task = asyncio.create_task(loop.run(stopping))

@@ -75,13 +75,15 @@ async def test_an_older_version_never_wins_but_its_notables_count(alerts: Deploy
     assert await alerts.sql.fetchval("SELECT version FROM view") == newer.version
 
 
-async def test_what_is_no_snapshot_is_passed_over(alerts: Deployed, now: datetime) -> None:
-    topic = alerts.world.topic("health.changes")
-    for broken in (b"{", b"", None, b'{"type": "health.changed", "data": {}}'):
-        await alerts.writer.send_and_wait(topic, broken, b"acme", 0)
+async def test_what_is_no_snapshot_is_set_aside_and_holds_up_nobody(alerts: Deployed, now: datetime) -> None:
+    topic, broken = alerts.world.topic("health.changes"), (b"{", b"", None, b'{"type": "health.changed", "data": {}}')
+    for value in broken:
+        await alerts.writer.send_and_wait(topic, value, b"acme", 0)
     async with worker(alerts.world):
         await alerts.say(said("acme", now, **turned("red", "yellow", now)))
         await alerts.messages(None, 1)
+    rows = await alerts.sql.fetch("SELECT partition, record_offset, key, value FROM set_aside ORDER BY record_offset")
+    assert [tuple(row) for row in rows] == [(0, at, b"acme", value or b"") for at, value in enumerate(broken)]
 
 
 async def test_what_a_quiet_snapshot_brings_is_opened_and_told_to_nobody(alerts: Deployed, now: datetime) -> None:
@@ -141,7 +143,9 @@ async def test_a_case_that_nobody_works_on_becomes_overdue_once(alerts: Deployed
 
         await until(is_overdue, "the case is overdue")
         await alerts.caught_up()
-    events = await alerts.sql.fetch("SELECT event, actor FROM change ORDER BY number")
+    events = await alerts.sql.fetch(
+        "SELECT event, actor FROM change JOIN alert ON id = alert WHERE account = 'acme' ORDER BY number"
+    )
     assert [tuple(row) for row in events] == [
         ("triggered", "rule:band_turned_red@1"),
         ("overdue", "rule:band_turned_red@1"),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.alerts.deployed import Deployed, deployed, short, worker
 from tests.pair import World
-from tests.unit.services.alerts.said import DAY, HOUR, band, said, ticket
+from tests.unit.services.alerts.said import DAY, HOUR, MICROSECOND, band, said, ticket
 
 
 @pytest.fixture
@@ -24,15 +24,30 @@ def now() -> datetime:
 async def test_silence_is_told_without_an_event_of_the_account_while_others_go_on(
     alerts: Deployed, now: datetime
 ) -> None:
-    await alerts.say(said("silent", now), said("busy", now))
+    silent, busy = alerts.account_in(1, "silent"), alerts.account_in(1, "busy")
+    await alerts.say(said(silent, now), said(busy, now))
     await alerts.move_clock_to(10 * DAY)
     later = now + 10 * DAY
-    await alerts.say(said("busy", later - HOUR))
+    await alerts.say(said(busy, later - HOUR))
     await alerts.messages(None, 0)
-    await alerts.say(said("busy", later + HOUR))
-    (message,) = await alerts.messages("silent", 1)
+    await alerts.say(said(busy, later + HOUR))
+    (message,) = await alerts.messages(silent, 1)
     assert short([message]) == [("triggered", "went_silent", "")]
     assert message["data"]["cause"] == "time"
+
+
+async def test_what_another_partition_has_shown_makes_nobody_silent(alerts: Deployed, now: datetime) -> None:
+    silent, beside, elsewhere = (alerts.account_in(p, name) for p, name in ((1, "silent"), (1, "busy"), (2, "busy")))
+    edge = now + 10 * DAY
+    await alerts.say(said(silent, now), said(beside, now), said(elsewhere, now))
+    await alerts.move_clock_to(10 * DAY + HOUR)
+    await alerts.say(said(elsewhere, edge + HOUR))
+    await alerts.messages(None, 0)
+    await alerts.say(said(beside, edge - MICROSECOND))
+    await alerts.messages(None, 0)
+    await alerts.say(said(beside, edge))
+    assert short(await alerts.messages(None, 1)) == [("triggered", "went_silent", "")]
+    assert await alerts.violations(moved_by=11 * DAY) == []
 
 
 async def test_when_the_whole_stream_stops_nobody_is_silent(alerts: Deployed, now: datetime) -> None:

@@ -85,6 +85,8 @@ async def test_silence_and_renewal_come_with_time_alone(chain: Deployed) -> None
     await chain.move_clock_to(10 * DAY)
     later = now + 10 * DAY + timedelta(minutes=1)
     await tell(chain, "busy", "usage.feature_used", later, user="u1", feature="export")
+    # An age runs to what the account's own partition has shown: scoring looks at everybody within 15 minutes.
+    await chain.move_clock_to(10 * DAY + timedelta(minutes=16))
     silent, renewal = await chain.told("silent", "went_silent", "renewal_window")
     assert silent["data"]["words"] == "last usage was at least 10 days ago"
     assert renewal["data"]["words"] == "term end is at most 45 days away"

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from services.alerts.definitions import load
+from services.alerts.domain.company import STREAM
 from services.alerts.domain.definition import BadDefinition
 from services.alerts.domain.rules import OnNotable, When
 
@@ -25,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_rule_has_a_playbook_an_owner_and_a_due_time() -> None:
     catalogue = load()
-    assert len(catalogue.rules) == 7
+    assert len(catalogue.rules) == 8
     for rule in catalogue.rules.values():
         playbook = catalogue.playbook_of(rule)
         assert playbook.queue
@@ -63,6 +64,9 @@ def test_what_happens_per_record_can_be_over() -> None:
         ("source", [], "source: name at least one row of the domain"),
         ("version", 0, "version: write a whole number from 1"),
         ("cooldwon", "7d", "cooldwon: nothing of this name is known here"),
+        ("words", "{account} is silent", "words: no field account: there are none"),
+        ("words", "{silent", "words: close every brace"),
+        ("words", ["silent"], "words: write a sentence with fields of the record in braces"),
     ],
 )
 def test_a_wrong_rule_is_refused_by_file_entry_and_remedy(folder: Path, entry: str, value: Any, said: str) -> None:
@@ -119,7 +123,12 @@ def test_the_vocabulary_names_only_what_scoring_says() -> None:
     assert known.notables <= by_kind["notable"].keys()
     for name, stream in known.streams.items():
         assert by_kind["instant"][name]["stream"] == stream
+    for name in known.signals:
+        declared = by_kind["signal"][name].get("stream")  # none where it is worked out from other signals
+        assert declared in (None, known.read_from.get(name)), name
     for kind, fields in known.records.items():
+        if kind == STREAM:
+            continue  # alerts keeps it itself
         assert fields.keys() <= set(by_kind["record"][kind]["show"]["fields"])
     statuses = {e["status"]: {value["id"] for value in e["values"]} for e in entries if "status" in e}
     for name in statuses.keys() & known.statuses.keys():

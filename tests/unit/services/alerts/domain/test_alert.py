@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.alerts.domain.alert import Alert, Change, Found, Past, Subject, advanced, opened
+from services.alerts.domain.gates import Gate, Stalled
 from services.alerts.domain.rules import OnNotable, Rule, When
 from shared.conditions.compile import FALSE, TRUE, UNKNOWN
 from shared.conditions.terms import Missing
@@ -15,6 +16,7 @@ from tests.unit.services.alerts.said import DAY, HOUR, MICROSECOND, NOW
 ACME = Subject(3, "acme", "", "ana")
 HOLDS = Found(holds=TRUE, clears=FALSE, words="it holds")
 OVER = Found(holds=FALSE, clears=TRUE)
+STOPPED = replace(HOLDS, stalled=Stalled("product.usage", NOW - DAY))
 UNCERTAIN = Found(holds=UNKNOWN, clears=UNKNOWN)
 
 
@@ -112,9 +114,9 @@ def test_inside_its_cooldown_it_fires_behind_a_gate() -> None:
     gated = fires(calm, Past(openings=1, told_at=NOW - HOUR))
     assert gated.gate is not None
     assert (gated.gate.kind, gated.gate.until, gated.told_at) == ("cooldown", NOW - HOUR + DAY, None)
-    past = Past(openings=2, told_at=NOW - HOUR)
-    assert advanced(calm, gated, HOLDS, past, gated.gate.until - MICROSECOND) == (gated, ())
-    told, changes = advanced(calm, gated, HOLDS, past, gated.gate.until)
+    past, until = Past(openings=2, told_at=NOW - HOUR), NOW - HOUR + DAY
+    assert advanced(calm, gated, HOLDS, past, until - MICROSECOND) == (gated, ())
+    told, changes = advanced(calm, gated, HOLDS, past, until)
     assert (told.gate, events(changes)) == (None, [("gate_ended", "triggered")])
 
 
@@ -126,3 +128,41 @@ def test_what_is_over_before_its_gate_opens_was_never_told() -> None:
     calm = rule(cooldown=DAY)
     gated = fires(calm, Past(openings=1, told_at=NOW - HOUR))
     assert events(advanced(calm, gated, OVER, Past(), NOW + HOUR)[1]) == [("cleared", None)]
+
+
+def test_what_rests_on_a_stream_that_has_stopped_waits_until_it_is_heard_again() -> None:
+    gated = fires(rule(), found=STOPPED)
+    assert gated.gate is not None
+    assert (gated.state, gated.told_at, gated.gate.kind, gated.gate.until) == ("firing", None, "source_stalled", None)
+    assert advanced(rule(), gated, STOPPED, Past(openings=1), NOW + 9 * DAY) == (gated, ())
+    told, changes = advanced(rule(), gated, HOLDS, Past(openings=1), NOW + 9 * DAY)
+    assert (told.gate, told.told_at, events(changes)) == (None, NOW + 9 * DAY, [("gate_ended", "triggered")])
+    assert changes[0].why == "heard again: product.usage has stopped: the newest of it is of 2026-11-23T12:00:00+00:00"
+
+
+def test_what_is_over_when_its_stream_is_heard_again_was_never_told() -> None:
+    resolved, changes = advanced(rule(), fires(rule(), found=STOPPED), OVER, Past(openings=1), NOW + DAY)
+    assert (resolved.state, resolved.gate, events(changes)) == ("resolved", None, [("cleared", None)])
+
+
+def test_what_has_lasted_while_its_stream_stopped_waits_too() -> None:
+    slow = rule(lasts=HOUR)
+    gated, changes = advanced(slow, fires(slow), STOPPED, Past(openings=1), NOW + HOUR)
+    assert (gated.state, gated.gate and gated.gate.kind) == ("firing", "source_stalled")
+    assert events(changes) == [("lasted", None)]
+
+
+def test_after_a_stalled_source_the_cooldown_still_counts() -> None:
+    calm = rule(cooldown=3 * DAY)
+    past = Past(openings=2, told_at=NOW - DAY)
+    gated, changes = advanced(calm, fires(calm, past, STOPPED), HOLDS, past, NOW + DAY)
+    assert (gated.gate and gated.gate.kind, events(changes)) == ("cooldown", [("gate_ended", None)])
+
+
+def test_who_asked_for_quiet_is_told_again_once_the_stream_is_heard() -> None:
+    calm = rule(cooldown=9 * DAY)
+    snooze = Gate(kind="snoozed", since=NOW, until=NOW + DAY, reason="not now", actor="user:ana")
+    asleep, past = replace(fires(calm), gate=snooze), Past(openings=1, told_at=NOW)
+    held, changes = advanced(calm, asleep, STOPPED, past, NOW + DAY)
+    assert (held.gate and held.gate.kind, events(changes)) == ("source_stalled", [("gate_ended", None)])
+    assert events(advanced(calm, held, HOLDS, past, NOW + 2 * DAY)[1]) == [("gate_ended", "triggered")]

@@ -12,15 +12,19 @@ from services.ingest import store
 from services.ingest.domain.decode import decode
 from services.ingest.domain.identity import ACCOUNT, Alias
 from services.ingest.domain.outcome import Link, Refused, Valid, unmatched
+from services.ingest.domain.reasons import Reason
 from services.ingest.domain.routing import Outgoing, outgoing
 from services.ingest.domain.validate import validate
-from services.ingest.forward import Forwarder
+from services.ingest.forward import Forwarder, Sent
 from services.ingest.metrics import ACCEPTED, PARKED, REFUSED, RELEASED
 from services.ingest.store import SQL, Kept, Record
 from shared.clock import Clock
 from shared.contracts.catalogue import TYPES
 from shared.contracts.topics import Topic
 from shared.postgres.pool import CONNECTION_ERRORS, Connection, Pool
+from shared.telemetry import logger
+
+_log = logger(__name__)
 
 Via = Literal["http", "topic"]
 
@@ -73,6 +77,25 @@ def judge(raw: bytes, now: datetime, stream: Topic | None = None) -> Valid | Ref
     return envelope if isinstance(envelope, Refused) else validate(envelope, now, stream)
 
 
+def judge_surely(raw: bytes, now: datetime, stream: Topic | None = None) -> Valid | Refused:
+    """The same, and a refusal where a fault of ours meets the event: it must not stop the others."""
+    try:
+        return judge(raw, now, stream)
+    except Exception as fault:  # noqa: BLE001 - named in what is kept
+        _log.exception("event_not_judged", reason=repr(fault))
+        return fault_of_ours(fault)
+
+
+def fault_of_ours(fault: Exception) -> Refused:
+    return Refused(reason=Reason.UNEXPECTED, pointer="", expected=f"no {type(fault).__name__} of ours")
+
+
+def too_large_for_the_broker(valid: Valid) -> Refused:
+    """Whatever is tried, the broker will not take it; its neighbours have been taken."""
+    expected = "an event that fits into max.message.bytes of health.events, which is below our own limit"
+    return Refused(reason=Reason.TOO_LARGE, pointer="", expected=expected, attributes=valid.attributes)
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """Postgres is asked only for what needs an alias, a link or a place aside; the rest needs the broker alone."""
@@ -107,37 +130,37 @@ class Intake:
         decisions = [_decide(item.judged, bound) for item in items]
         if any(_is_kept(item, decision) for item, decision in zip(items, decisions, strict=True)):
             decisions = await self._set_aside(items, decisions, now)
-        next_offsets = await self._forward(items, decisions, now)
+        sent = await self._forward(items, decisions, now)
+        if sent.refused:
+            decisions = [_refused_by_the_broker(d) if n in sent.refused else d for n, d in enumerate(decisions)]
+            decisions = await self._set_aside(items, decisions, now)
         for item, decision in zip(items, decisions, strict=True):
             _count(item.via, decision)
-        return Taken(decisions, next_offsets)
+        return Taken(decisions, sent.next_offsets)
 
     async def release(self, actor: str) -> int:
-        """Forward one transaction's worth of parked events whose alias is bound; how many.
+        """Forward one transaction's worth of parked events whose alias is bound; how many there were.
 
         Raises what `take` raises; the rows then stay open, and the next release takes them.
         """
         now = await self.now()
         async with self.pool.acquire() as tx, tx.transaction():
             rows = await tx.fetch(SQL["releasable"], RELEASE_MAX)
-            released: list[int] = []
-            records: list[Outgoing] = []
-            refused: list[tuple[int, Refused, Alias | None]] = []
-            for row in rows:
-                # By the clock of its arrival: waiting for an alias makes no event too old.
-                judged = judge(row["payload"], row["received_at"])
-                if isinstance(judged, Refused):
-                    refused.append((row["id"], judged, None))
-                    continue
-                released.append(row["id"])
-                records.append(self.outgoing(judged, row["account"], row["received_at"], row["actor"]))
+            # By the clock of its arrival: waiting for an alias makes no event too old.
+            judged = [judge_surely(row["payload"], row["received_at"]) for row in rows]
+            refused = {row["id"]: found for row, found in zip(rows, judged, strict=True) if isinstance(found, Refused)}
+            passed = [(row, found) for row, found in zip(rows, judged, strict=True) if isinstance(found, Valid)]
+            if passed:
+                records = [self.outgoing(v, r["account"], r["received_at"], r["actor"]) for r, v in passed]
+                sent = await self.forwarder.send(records, seconds_max=HELD_ACK_SECONDS_MAX)
+                refused |= {passed[n][0]["id"]: too_large_for_the_broker(passed[n][1]) for n in sent.refused}
+            released = [row["id"] for row, _ in passed if row["id"] not in refused]
             if refused:
-                await store.refuse_again(tx, refused)
+                await store.refuse_again(tx, [(row_id, why, None) for row_id, why in refused.items()])
             if released:
-                await self.forwarder.send(records, seconds_max=HELD_ACK_SECONDS_MAX)
                 await store.settle(tx, released, "released", now, actor)
         RELEASED.inc(len(released))
-        return len(released)
+        return len(rows)
 
     async def _bind(self, links: Sequence[Link]) -> None:
         async with self.pool.acquire() as tx, tx.transaction():
@@ -172,15 +195,14 @@ class Intake:
         await store.lock_aliases(tx, aliases)
         return await store.accounts_of(tx, aliases)
 
-    async def _forward(self, items: Sequence[Item], decisions: Sequence[Decision], now: datetime) -> dict[int, int]:
-        records = [
-            self.outgoing(decision.valid, decision.account, now, item.actor)
-            for item, decision in zip(items, decisions, strict=True)
-            if isinstance(decision, Accepted)
-        ]
-        if not records:
-            return {}
-        return await self.forwarder.send(records, seconds_max=self.ack_seconds_max)
+    async def _forward(self, items: Sequence[Item], decisions: Sequence[Decision], now: datetime) -> Sent:
+        """`refused` are numbers of items."""
+        accepted = [(n, decision) for n, decision in enumerate(decisions) if isinstance(decision, Accepted)]
+        if not accepted:
+            return Sent({}, frozenset())
+        records = [self.outgoing(decision.valid, decision.account, now, items[n].actor) for n, decision in accepted]
+        sent = await self.forwarder.send(records, seconds_max=self.ack_seconds_max)
+        return Sent(sent.next_offsets, frozenset(accepted[n][0] for n in sent.refused))
 
     def outgoing(self, valid: Valid, account: str, received_at: datetime, actor: str) -> Outgoing:
         """The record of health.events; `actor` is whoever brought the event, not who released it."""
@@ -198,6 +220,11 @@ def _decide(judged: Valid | Refused, bound: dict[Alias, str]) -> Decision:
         return Accepted(judged, judged.about)
     account = bound.get(judged.about)
     return Parked(judged, judged.about) if account is None else Accepted(judged, account)
+
+
+def _refused_by_the_broker(decision: Decision) -> Refused:
+    assert isinstance(decision, Accepted)
+    return too_large_for_the_broker(decision.valid)
 
 
 def _is_kept(item: Item, decision: Decision) -> bool:

@@ -10,7 +10,7 @@ from services.ingest import store
 from services.ingest.domain.identity import Alias
 from services.ingest.domain.outcome import Refused, Valid, unmatched
 from services.ingest.domain.reasons import BY_CODE, Reason
-from services.ingest.intake import HELD_ACK_SECONDS_MAX, Intake, judge
+from services.ingest.intake import HELD_ACK_SECONDS_MAX, Intake, judge_surely, too_large_for_the_broker
 from services.ingest.store import SQL
 from shared.contracts.topics import STREAMS
 from shared.postgres.pool import Connection
@@ -61,20 +61,19 @@ class Replay:
         resolved, waiting = await _resolved(tx, judged)
         refused = {row_id: found for row_id, found in judged.items() if isinstance(found, Refused)}
         refused |= {row_id: unmatched(found, alias) for row_id, (found, alias) in waiting.items()}
+        next_offsets: dict[int, int] = {}
+        if resolved:
+            going = [row for row in rows if row["id"] in resolved]
+            records = [self.intake.outgoing(*resolved[r["id"]], r["received_at"], r["actor"]) for r in going]
+            next_offsets, not_taken = await self.intake.forwarder.send(records, seconds_max=HELD_ACK_SECONDS_MAX)
+            for row_id in [going[number]["id"] for number in not_taken]:
+                refused[row_id] = too_large_for_the_broker(resolved.pop(row_id)[0])
+            await store.settle(tx, list(resolved), "replayed", now, actor)
         if refused:
             reasons = [
                 (row_id, why, waiting[row_id][1] if row_id in waiting else None) for row_id, why in refused.items()
             ]
             await store.refuse_again(tx, reasons)
-        next_offsets: dict[int, int] = {}
-        if resolved:
-            records = [
-                self.intake.outgoing(*resolved[row["id"]], row["received_at"], row["actor"])
-                for row in rows
-                if row["id"] in resolved
-            ]
-            next_offsets = await self.intake.forwarder.send(records, seconds_max=HELD_ACK_SECONDS_MAX)
-            await store.settle(tx, list(resolved), "replayed", now, actor)
         return Replayed({row_id: account for row_id, (_, account) in resolved.items()}, refused, next_offsets)
 
 
@@ -82,7 +81,7 @@ def _judged(row: asyncpg.Record, now: datetime) -> Valid | Refused:
     reason = BY_CODE[row["reason"]]
     if reason in _NOT_IN_THE_BYTES:
         return Refused(reason=reason, pointer="", expected=row["expected"])
-    return judge(row["payload"], now, _STREAMS.get(row["topic"]))
+    return judge_surely(row["payload"], now, _STREAMS.get(row["topic"]))
 
 
 async def _resolved(

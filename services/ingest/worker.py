@@ -16,19 +16,20 @@ from aiokafka.errors import KafkaError
 from services.ingest.domain.outcome import Refused, Valid
 from services.ingest.domain.reasons import Reason
 from services.ingest.forward import NotAcknowledged
-from services.ingest.intake import Intake, Item, judge
+from services.ingest.intake import Intake, Item, fault_of_ours, judge_surely
 from services.ingest.metrics import TROUBLE
 from services.ingest.positions import Group, Position, where_to_begin
 from services.ingest.store import Record
 from shared.contracts.topics import STREAMS, Topic
 from shared.kafka.clients import POLL_RECORDS_MAX
-from shared.kafka.log_id import LogIdentity, TopicGone
+from shared.kafka.log_id import Log, LogIdentity, TopicGone
 from shared.kafka.loop import Assignment
 from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, is_about_the_server
 from shared.telemetry import logger
 
 POLL_MAX_MS = 500  # how long stopping may wait for an idle poll
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # while a server is away; the last one repeats
+ASK_SECONDS_MAX = 10.0  # by itself aiokafka asks for 40 s where a partition should be that is gone
 RECORDS_MIN = 20  # a batch that was too slow is halved down to this, and doubled again after each that was not
 JUDGE_AT_ONCE = 500  # records between two turns of the event loop, which sends the heartbeats
 
@@ -60,7 +61,7 @@ class Worker:
         self._streams = {f"{self.topic_prefix}{stream.name}": stream for stream in STREAMS}
         self._assignment = Assignment()
         self._generation = -1
-        self._log_ids: dict[str, str] = {}
+        self._logs: dict[str, Log] = {}
         self._positions: dict[TopicPartition, Position] = {}
         self._records_now = self.records_max
         self._released_at = float("-inf")
@@ -100,20 +101,23 @@ class Worker:
     async def _take_over(self) -> None:
         """Positions are read again, with the logs they belong to; nothing is believed that a callback should have done.
 
-        A topic that is gone is left out until it is made again: the others go on.
+        What is gone, a topic or some of its partitions, is left out until it is made again: the others go on.
         """
         generation = self._assignment.generation
         assigned = self.consumer.assignment()
-        self._log_ids = await self._logs_of(self._streams)
-        log_ids = {tp: self._log_ids[tp.topic] for tp in assigned if tp.topic in self._log_ids}
-        self._positions = await where_to_begin(self.group, self.consumer, log_ids)
+        self._logs = await self._logs_of(self._streams)
+        log_ids = {
+            tp: log.log_id for tp in assigned if (log := self._logs.get(tp.topic)) and tp.partition < log.partitions
+        }
+        async with asyncio.timeout(ASK_SECONDS_MAX):
+            self._positions = await where_to_begin(self.group, self.consumer, log_ids)
         for tp, position in self._positions.items():
             self.consumer.seek(tp, position.next_offset)
         await self._commit(self._positions)  # also where nothing was read yet: a gap after it will be seen
         self._generation = generation
 
-    async def _logs_of(self, topics: Collection[str]) -> dict[str, str]:
-        """The ids of the logs that exist."""
+    async def _logs_of(self, topics: Collection[str]) -> dict[str, Log]:
+        """Those that exist. A partition more or less is another log to us: where it is read from is found out anew."""
         found = await asyncio.gather(*map(self.log_identity.of, topics), return_exceptions=True)
         logs = {}
         for topic, log in zip(topics, found, strict=True):
@@ -123,7 +127,7 @@ class Worker:
             elif isinstance(log, BaseException):
                 raise log
             else:
-                logs[topic] = log.log_id
+                logs[topic] = log
         return logs
 
     async def _is_what_follows(self, polled: Polled) -> bool:
@@ -133,7 +137,7 @@ class Worker:
         records leave gaps, which are harmless; a log that begins above the position has lost records.
         """
         topics = {tp.topic for tp in polled} or set(self._streams)
-        if await self._logs_of(topics) != {t: log_id for t, log_id in self._log_ids.items() if t in topics}:
+        if await self._logs_of(topics) != {topic: log for topic, log in self._logs.items() if topic in topics}:
             return False
         if not polled.keys() <= self._positions.keys():
             return False  # of a topic that is gone
@@ -151,7 +155,7 @@ class Worker:
         for tp, records in polled.items():
             stream = self._streams[tp.topic]
             for number, record in enumerate(records):
-                where = Record(self._log_ids[tp.topic], stream.name, record.partition, record.offset)
+                where = Record(self._logs[tp.topic].log_id, stream.name, record.partition, record.offset)
                 items.append(_item(record, where, stream, now))
                 if number % JUDGE_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -171,7 +175,7 @@ class Worker:
                 raise
             _log.exception("batch_taken_apart", reason=repr(fault), records=len(items))
             if len(items) == 1:
-                await self.intake.take([items[0]._replace(judged=_fault_of_ours(fault))], now)
+                await self.intake.take([items[0]._replace(judged=fault_of_ours(fault))], now)
                 return
             half = len(items) // 2
             await self._take_each(items[:half], now)
@@ -194,7 +198,7 @@ class Worker:
             self._positions |= positions
 
     def _after(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> Position:
-        return Position(records[-1].offset + 1, self._log_ids[tp.topic])
+        return Position(records[-1].offset + 1, self._logs[tp.topic].log_id)
 
     def _begin_again(self, error: BaseException) -> None:
         self._generation = -1
@@ -209,14 +213,8 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _item(record: ConsumerRecord, where: Record, stream: Topic, now: datetime) -> Item:
-    actor = f"topic:{stream.name}"
     raw = bytes(record.value or b"")
-    try:
-        judged = _judge(record, raw, stream, now)
-    except Exception as fault:  # noqa: BLE001  a bug of ours must not stop the other records
-        _log.exception("record_not_judged", topic=stream.name, partition=record.partition, offset=record.offset)
-        judged = _fault_of_ours(fault)
-    return Item(raw, judged, actor, where)
+    return Item(raw, _judge(record, raw, stream, now), f"topic:{stream.name}", where)
 
 
 def _judge(record: ConsumerRecord, raw: bytes, stream: Topic, now: datetime) -> Valid | Refused:
@@ -225,11 +223,7 @@ def _judge(record: ConsumerRecord, raw: bytes, stream: Topic, now: datetime) -> 
     if any(name.lower().startswith(_BINARY_HEADER_PREFIXES) for name, _ in record.headers):
         expected = "structured mode: all attributes in the value, content type application/cloudevents+json"
         return Refused(reason=Reason.BINARY_MODE, pointer="", expected=expected)
-    return judge(raw, now, stream)
-
-
-def _fault_of_ours(fault: Exception) -> Refused:
-    return Refused(reason=Reason.UNEXPECTED, pointer="", expected=f"no {type(fault).__name__} of ours")
+    return judge_surely(raw, now, stream)
 
 
 async def _stopped_within(stopping: asyncio.Event, seconds: float) -> bool:

@@ -38,7 +38,7 @@ class Proxy:
 
     `is_kafka`: a broker names its own address in its answers; clients read the proxy's there instead.
     `delay_seconds`: how late each of the server's answers is, between two bounds.
-    `commits_to_cut`: how many of the coming COMMITs get no answer; every second one, by chance, does not get through.
+    `commits_to_cut`: how many more COMMITs get no answer; of three, by chance, one is not cut, one never gets through.
     """
 
     server_port: int
@@ -47,11 +47,11 @@ class Proxy:
     port: int = field(default_factory=free_port)
     delay_seconds: tuple[float, float] = (0.0, 0.0)
     commits_to_cut: int = 0
-    commits_cut: int = 0
 
     def __post_init__(self) -> None:
         self._random = Random(self.seed)
         self._links: set[_Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._is_silent = False
 
@@ -64,6 +64,7 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self.reset()
+            await asyncio.gather(*self._tasks)
             await self._server.wait_closed()
             self._server = None
 
@@ -82,7 +83,12 @@ class Proxy:
         """New connections work again. Those that were silent stay so for ever: nothing of the past is delivered."""
         self._is_silent = False
 
-    async def _connected(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+    def _connected(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(near_reader, near))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         link = _Link(near, is_silent=self._is_silent)
         self._links.add(link)
         try:
@@ -102,11 +108,11 @@ class Proxy:
             if link.is_silent or link.far is None:
                 continue
             if self.commits_to_cut and _COMMIT.search(piece):
-                self.commits_to_cut -= 1
-                self.commits_cut += 1
-                if self._random.random() < 0.5:
+                fate = self._random.choice(("passes", "gets no answer", "is lost"))
+                self.commits_to_cut -= fate != "passes"
+                if fate == "is lost":
                     break
-                link.answer_is_cut = True
+                link.answer_is_cut = fate == "gets no answer"
             await _write(link.far, piece)
         _end(link, link.near)
 

@@ -9,14 +9,14 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 GUARANTEES = (ROOT / "docs/guarantees.md").read_text()
 
 
-def tests_of(path: str) -> set[str]:
+def names_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def test_every_test_that_the_guarantees_name_exists() -> None:
     named = set(NAMED.findall(GUARANTEES))
-    assert {(path, name) for path, name in named if name not in tests_of(path)} == set()
+    assert {(path, name) for path, name in named if name not in names_in(path)} == set()
 
 
 def test_every_line_of_the_tables_of_failures_names_a_test() -> None:

@@ -1,21 +1,32 @@
 """`bellwether positions`: what a person decides when a log is not the one we knew."""
 
 import asyncio
-from typing import Annotated
+import json
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 
 from services.cli.connect import connection, settings_here
+from services.ingest.moving import Moves, NotMoved, moving
+from shared.conditions.durations import EXPECTATION, duration_us
 from shared.kafka.claim import cannot_be_read
 from shared.kafka.clients import consumer
 from shared.kafka.log_id import LogIdentity
+from shared.settings import Shared
 
-app = typer.Typer(no_args_is_help=True, help="Positions in Kafka's logs, as Postgres keeps them.")
+T = TypeVar("T")
 
+app = typer.Typer(no_args_is_help=True, help="Positions in Kafka's logs: ingest's are its group's offsets.")
+
+INGEST = "ingest"
 Service = Annotated[str, typer.Argument(help="scoring or alerts")]
+AnyService = Annotated[str, typer.Argument(help="ingest, scoring or alerts")]
 Topic = Annotated[str, typer.Argument(help="As the worker's message names it.")]
 
 
@@ -25,6 +36,8 @@ def adopt(service: Service, topic: Topic) -> None:
 
     A log of another partition count is refused: accounts would be looked for in the wrong partition.
     """
+    if service == INGEST:
+        raise typer.BadParameter("ingest reads a raw topic that was made anew from its start by itself")
 
     async def run() -> int:
         settings = settings_here()
@@ -53,11 +66,13 @@ def adopt(service: Service, topic: Topic) -> None:
 
 
 @app.command("accept-gap")
-def accept_gap(service: Service, topic: Topic, partitions: Annotated[list[int], typer.Argument(min=0)]) -> None:
+def accept_gap(service: AnyService, topic: Topic, partitions: Annotated[list[int], typer.Argument(min=0)]) -> None:
     """Go on at the log's present start; the records before it are lost and stay so."""
 
     async def run() -> int:
         settings = settings_here()
+        if service == INGEST:
+            return await _ingest_over_the_gap(settings, topic, partitions)
         reader = consumer(settings.kafka, f"{settings.prefix}positions")
         await reader.start()
         try:
@@ -69,7 +84,7 @@ def accept_gap(service: Service, topic: Topic, partitions: Annotated[list[int], 
             await _audit(opened, "positions.gap_accepted", service, topic)
         return sum(lost)
 
-    typer.echo(f"{service} goes on with {topic} where it begins; {asyncio.run(run())} records are lost")
+    typer.echo(f"{service} goes on with {topic} where it begins; {_or_why_not(run())} records are lost")
 
 
 async def _over_the_gap(opened: asyncpg.Connection, at: TopicPartition, log_start: int) -> int:
@@ -83,6 +98,68 @@ async def _over_the_gap(opened: asyncpg.Connection, at: TopicPartition, log_star
         "UPDATE position SET next_offset = $3, seq = seq + 1 WHERE topic = $1 AND partition = $2", *at, log_start
     )
     return log_start - before
+
+
+@app.command()
+def rewind(
+    service: AnyService,
+    since: Annotated[str, typer.Option(help="A duration back from now, such as 2h, or an instant with its offset.")],
+) -> None:
+    """Read again what the raw topics got since then, after a restore of Postgres; what counted counts only once.
+
+    What was refused or parked since the backup exists only there. Records are found by their timestamps, which their
+    producers set: go back further rather than less.
+    """
+    if service != INGEST:
+        raise typer.BadParameter(f"{service} goes on by itself where its restored positions say")
+    begin = _instant(since)
+
+    async def run() -> Moves:
+        settings = settings_here()
+        async with connection(settings, INGEST) as opened, opened.transaction(), moving(settings) as mover:
+            moves = await mover.rewind(begin)
+            await _audit_moves(opened, "positions.rewound", moves, since=begin.isoformat())
+            return moves
+
+    moves = _or_why_not(run())
+    again = sum(before - after for before, after in moves.values())
+    typer.echo(f"ingest reads {again} records of {len(moves)} partitions again, since {begin.isoformat()}")
+
+
+async def _ingest_over_the_gap(settings: Shared, topic: str, partitions: Sequence[int]) -> int:
+    async with connection(settings, INGEST) as opened, opened.transaction(), moving(settings) as mover:
+        moves = await mover.accept_gap(topic, partitions)
+        await _audit_moves(opened, "positions.gap_accepted", moves)
+    return sum(after - before for before, after in moves.values())
+
+
+def _instant(written: str) -> datetime:
+    if (back_us := duration_us(written)) is not None:
+        return datetime.now(UTC) - timedelta(microseconds=back_us)
+    try:
+        instant = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise typer.BadParameter(f"{written!r} is neither {EXPECTATION} nor an instant") from error
+    if instant.tzinfo is None:
+        raise typer.BadParameter(f"{written!r} has no offset from UTC: add Z or +01:00")
+    return instant
+
+
+def _or_why_not(moving_: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(moving_)
+    except (NotMoved, KafkaError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+async def _audit_moves(opened: asyncpg.Connection, what: str, moves: Moves, **more: str) -> None:
+    """Written before the offsets move for good: the transaction ends after they have."""
+    moved = [{"topic": tp.topic, "partition": tp.partition, "from": f, "to": to} for tp, (f, to) in moves.items()]
+    await opened.execute(
+        "INSERT INTO audit (actor, what, about) VALUES ('cli', $1, $2::jsonb)",
+        what,
+        json.dumps({"service": INGEST, "moved": moved} | more),
+    )
 
 
 async def _audit(opened: asyncpg.Connection, what: str, service: str, topic: str) -> None:

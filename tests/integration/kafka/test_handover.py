@@ -1,15 +1,22 @@
 """Partitions change hands: at once, in the middle of a batch, and from owners that only seem to be gone."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
 from itertools import groupby
 
+import pytest
+from aiokafka import TopicPartition
+
+from shared.kafka.claim import LogChanged
+from shared.kafka.log_id import TopicGone
 from shared.postgres.pool import IDLE_IN_TRANSACTION_TIMEOUT_MS
 from tests.adding import Worker, send, total_is, working
+from tests.integration.kafka.making_anew import made_anew
 from tests.pair import World
 from tests.parking import Parking, Spot
-from tests.processes import until
+from tests.processes import SECONDS_MAX, until
 from tests.reading import everything
 
 ALL = {0: [10], 1: [20], 2: [30], 3: [40]}
@@ -150,3 +157,33 @@ async def test_a_zombies_message_may_come_late_and_whoever_keeps_the_greatest_is
     found = await published(world)
     assert found == late | in_order
     assert {p: max(totals) for p, totals in found.items()} == {0: 11, 1: 22, 2: 33, 3: 44}
+
+
+async def test_a_consumer_that_goes_back_by_itself_counts_nothing_twice(world: World) -> None:
+    async with working(world) as worker:
+        await send(world, {0: [1, 2]})
+        await total_is(world, 3)
+        worker.loop.consumer.seek(TopicPartition(world.topic("health.events"), 0), 0)
+        await send(world, {0: [4]})
+        await total_is(world, 7)
+
+
+async def test_a_batch_does_not_count_once_its_log_has_been_made_anew(world: World) -> None:
+    parking, topic = Parking(Spot.CLAIMED), world.topic("health.events")
+    await send(world, {0: [1]})
+    async with working(world, parking=parking) as worker:
+        await parking.reached(Spot.CLAIMED)
+        await made_anew(world, topic)
+        await until(lambda: is_known(worker, topic), "the broker says so")
+        parking.go_on(Spot.CLAIMED)
+        with pytest.raises(LogChanged, match="made anew"):
+            await asyncio.wait_for(worker.task, SECONDS_MAX)
+    await total_is(world, 0)
+
+
+async def is_known(worker: Worker, topic: str) -> bool:
+    try:
+        await worker.loop.log_identity.of(topic)
+    except TopicGone:
+        return False
+    return True

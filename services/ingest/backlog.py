@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.ingest.metrics import BACKLOG
+from services.ingest.positions import Group
 
 CACHE_SECONDS = 1.0  # what arrives within a second changes no decision
 ASK_SECONDS_MAX = 1.0  # a request never waits longer for this; the broker's own answer decides then
@@ -17,11 +17,8 @@ ASK_SECONDS_MAX = 1.0  # a request never waits longer for this; the broker's own
 class Backlog:
     """End offsets against what scoring's group has committed; where it never did, against the log's start."""
 
-    def __init__(
-        self, asker: AIOKafkaConsumer, admin: AIOKafkaAdminClient, group: str, topic: str, partitions: Sequence[int]
-    ) -> None:
+    def __init__(self, asker: AIOKafkaConsumer, group: Group, topic: str, partitions: Sequence[int]) -> None:
         self._asker = asker
-        self._admin = admin
         self._group = group
         self._partitions = [TopicPartition(topic, partition) for partition in partitions]
         self._known = 0
@@ -44,8 +41,8 @@ class Backlog:
 
     async def _ask(self) -> int:
         ends = await self._asker.end_offsets(self._partitions)
-        committed = await self._admin.list_consumer_group_offsets(self._group)
-        unread_from = {tp: at.offset for tp, at in committed.items() if at.offset >= 0}
-        if any(tp not in unread_from for tp in self._partitions):
+        known = await self._group.positions(self._partitions)
+        unread_from = {tp: at.next_offset for tp, at in known.items()}
+        if len(known) < len(self._partitions):
             unread_from = await self._asker.beginning_offsets(self._partitions) | unread_from
         return sum(max(0, ends[tp] - unread_from[tp]) for tp in self._partitions)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.ingest.api import answers, aside, events, schemas
 from services.ingest.api.context import Context
 from services.ingest.backlog import Backlog
+from services.ingest.behind import opened
 from services.ingest.forward import Forwarder
 from services.ingest.intake import Intake
 from services.ingest.positions import Group
@@ -24,13 +25,14 @@ from shared.http.service import main, service_app
 from shared.kafka.checks import kafka_check
 from shared.kafka.clients import asking_consumer, consumer
 from shared.kafka.log_id import LogIdentity
+from shared.kafka.watchdog import watched
 from shared.kafka.worker import stop_on_signals
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 
 SERVICE = "ingest"
 SCORING_GROUP = "scoring"  # whose committed offsets say how far behind the readers are
-WORKER_CONNECTIONS_MAX = 3  # the batch, a release, the clock
+WORKER_CONNECTIONS_MAX = 4  # the batch, a release, the clock, the watchdog
 
 ANSWERS = (
     answers.EventsAnswer,
@@ -63,7 +65,7 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         await admin.start()
         stack.push_async_callback(admin.close)
         partitions = range(intake.forwarder.partitions)
-        backlog = Backlog(asker, admin, shared.group(SCORING_GROUP), topic, partitions)
+        backlog = Backlog(asker, Group(admin, shared.group(SCORING_GROUP)), topic, partitions)
         app.state.keyring = Keyring(pool, intake.clock)
         app.state.ingest = Context(settings, intake, backlog)
         app.state.checks |= {"ingest.kafka": _log_check(identity, topic, intake.forwarder.partitions)}
@@ -103,7 +105,9 @@ async def run_worker() -> None:
             topic_prefix=shared.prefix,
             release_every_seconds=settings.release_every_seconds,
         )
-        await worker.run(stopping)
+        behind = await stack.enter_async_context(opened(shared, pool, reader.assignment))
+        async with watched(SERVICE, lambda: worker.progressed_at, behind.is_behind):
+            await worker.run(stopping)
 
 
 async def _intake(

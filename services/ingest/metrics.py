@@ -21,3 +21,6 @@ TROUBLE = Counter("bellwether_ingest_trouble_total", "Batches begun again, by er
 LOGS_ANEW = Counter(
     "bellwether_ingest_logs_anew_total", "Partitions read from the start of another log", ["topic"], registry=REGISTRY
 )
+QUARANTINED = Counter(
+    "bellwether_ingest_quarantined_total", "Refused records counted and not kept", ["stream"], registry=REGISTRY
+)

@@ -28,6 +28,19 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::t
     $16::bytea[], $17::text[], $18::timestamptz[])
 ON CONFLICT (origin) DO NOTHING;
 
+-- name: counted_before
+-- What is counted of quarantined sources, held until the count is moved on.
+SELECT origin, record_offset, value FROM aside WHERE origin = ANY($1::text[]) ORDER BY origin FOR UPDATE;
+
+-- name: count_refused
+-- One row per quarantined source and partition: the first offset, the count so far, the newest bytes.
+INSERT INTO aside (origin, topic, partition, record_offset, actor, reason, pointer, value, expected, source, payload,
+    version, received_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::timestamptz[])
+ON CONFLICT (origin) DO UPDATE SET value = excluded.value, payload = excluded.payload, version = excluded.version,
+    received_at = excluded.received_at, state = 'open', settled_at = NULL, settled_by = NULL;
+
 -- name: releasable
 -- Open rows whose alias is bound by now, oldest first; rows that another process is releasing are left to it.
 SELECT s.id, s.payload, s.actor, s.received_at, a.id AS account
@@ -61,7 +74,7 @@ SET reason = n.reason, pointer = n.pointer, value = n.value, expected = n.expect
     alias_source = n.alias_source, alias_id = n.alias_id, version = n.version
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
     AS n (id, reason, pointer, value, expected, alias_source, alias_id, version)
-WHERE s.id = n.id AND s.state = 'open';
+WHERE s.id = n.id AND s.state = 'open' AND s.reason <> 'quarantined';
 
 -- name: list_aside
 -- One page, newest first, without the bytes.

@@ -19,7 +19,7 @@ REPLAY_MAX = 250  # rows of one call: at the size limit of an event that is 64 M
 
 _STREAMS = {stream.name: stream for stream in STREAMS}
 # The fault lay in the record, not in its bytes: judging those alone would name another reason.
-_NOT_IN_THE_BYTES = frozenset({Reason.TOMBSTONE, Reason.BINARY_MODE})
+_NOT_IN_THE_BYTES = frozenset({Reason.TOMBSTONE, Reason.BINARY_MODE, Reason.QUARANTINED})
 
 
 @dataclass(frozen=True, slots=True)

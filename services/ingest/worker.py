@@ -13,7 +13,9 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.ingest import counting
 from services.ingest.domain.outcome import Refused, Valid
+from services.ingest.domain.quarantine import Quarantine
 from services.ingest.domain.reasons import Reason
 from services.ingest.forward import NotAcknowledged
 from services.ingest.intake import Intake, Item, fault_of_ours, judge_surely
@@ -64,6 +66,7 @@ class Worker:
         self._logs: dict[str, Log] = {}
         self._positions: dict[TopicPartition, Position] = {}
         self._records_now = self.records_max
+        self._quarantine = Quarantine()
         self._released_at = float("-inf")
         self._troubles = 0
 
@@ -159,7 +162,13 @@ class Worker:
                 items.append(_item(record, where, stream, now))
                 if number % JUDGE_AT_ONCE == 0:
                     await asyncio.sleep(0)
-        await self._take_each(items, now)
+        quarantine = self._quarantine.copy()
+        taken, counted = counting.sort(items, quarantine)
+        if counted:
+            async with self.intake.pool.acquire() as tx, tx.transaction():
+                await counting.count(tx, counted, now)
+        await self._take_each(taken, now)
+        self._quarantine = quarantine
         if any(isinstance(item.judged, Valid) and item.judged.link for item in items):
             await self._release_due()
 

@@ -103,6 +103,11 @@ class Reason(StrEnum):
         "Nobody has said yet which account the alias means.",
         "Send `identity.linked`. The event is kept, and applies at its own time once the alias is bound.",
     )
+    QUARANTINED = (
+        "quarantined",
+        "Over 1,000 records of a source in a row were refused: `value` counts the rest, of which one in 1,000 is kept.",
+        "Mend the source. Should they be taken after all: `bellwether positions rewind ingest`.",
+    )
     UNEXPECTED = (
         "unexpected",
         "A fault of ours met this event.",

@@ -36,6 +36,7 @@ Subject = tuple[str, str, str]  # account, rule, key
 Known = Callable[[Subject, datetime], Sequence[bool | None]]
 
 OPEN = ("pending", "firing")
+WAITS_MAX = timedelta(seconds=5)  # a batch's time is of before it waited for the row that somebody else was changing
 AGAIN = ("gate_ended", "quiet_ended")  # the same opening may be told again after a snooze
 
 
@@ -218,7 +219,7 @@ def _of_chain(alert: Mapping[str, Any], moves: Sequence[Mapping[str, Any]]) -> I
     for earlier, later in pairwise(moves):
         if earlier["after"] != later["before"]:
             yield f"{name}.{later['number']} begins as {later['before']}, the one before ended as {earlier['after']}"
-        if later["at"] < earlier["at"]:
+        if later["at"] < earlier["at"] - WAITS_MAX:
             yield f"{name}.{later['number']} is earlier than the one before"
     told = [move["tells"] for move in moves if move["tells"]]
     if "resolved" in told and (told[0] != "triggered" or told.index("resolved") != len(told) - 1):

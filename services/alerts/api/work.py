@@ -121,10 +121,10 @@ async def decline(alerts: Alerts, caller: Caller, alert_id: AlertId, wanted: Dec
 async def _act(alerts: Alerts, alert_id: str, verb: Verb) -> Response:
     """Lock, decide, store, and have the worker look: it alone speaks on the topic."""
     async with alerts.transaction() as connection:
-        now = await alerts.clock.refresh(connection)
         held = await store.lock_one(connection, alert_id)
         if held is None:
             raise unknown(alert_id)
+        now = await alerts.clock.refresh(connection)  # not before the row is ours: others may have changed it meanwhile
         decision = _decided(held, verb, now)
         await store.write(connection, [decision])
         await store.look_now(connection, decision.held.alert, now)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.alerts.deployed import Deployed, deployed, short, worker
 from tests.pair import World
-from tests.unit.services.alerts.said import DAY, HOUR, MICROSECOND, band, said, ticket
+from tests.unit.services.alerts.said import DAY, HOUR, MICROSECOND, MINUTE, band, said, ticket
 
 
 @pytest.fixture
@@ -39,14 +39,20 @@ async def test_silence_is_told_without_an_event_of_the_account_while_others_go_o
 async def test_what_another_partition_has_shown_makes_nobody_silent(alerts: Deployed, now: datetime) -> None:
     silent, beside, elsewhere = (alerts.account_in(p, name) for p, name in ((1, "silent"), (1, "busy"), (2, "busy")))
     edge = now + 10 * DAY
+    # Tickets that come of age one after the other show that looks of the partition have been made since.
+    ages = [ticket(f"T-{n}", edge + HOUR + n * MINUTE - 48 * HOUR) for n in (2, 4)]
     await alerts.say(said(silent, now), said(beside, now), said(elsewhere, now))
+    await alerts.say(said(alerts.account_in(1, "ages"), now, records=ages, instants={}))
     await alerts.move_clock_to(10 * DAY + HOUR)
     await alerts.say(said(elsewhere, edge + HOUR))
-    await alerts.messages(None, 0)
+    await alerts.move_clock_to(10 * DAY + HOUR + 3 * MINUTE)
+    await alerts.messages(None, 1)
     await alerts.say(said(beside, edge - MICROSECOND))
-    await alerts.messages(None, 0)
+    await alerts.move_clock_to(10 * DAY + HOUR + 5 * MINUTE)
+    await alerts.messages(None, 2)
     await alerts.say(said(beside, edge))
-    assert short(await alerts.messages(None, 1)) == [("triggered", "went_silent", "")]
+    told = short(await alerts.messages(None, 3))
+    assert [rule for _, rule, _ in told] == ["critical_ticket_open", "critical_ticket_open", "went_silent"]
     assert await alerts.violations(moved_by=11 * DAY) == []
 
 

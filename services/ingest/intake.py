@@ -18,10 +18,10 @@ from services.ingest.domain.validate import validate
 from services.ingest.forward import Forwarder, Sent
 from services.ingest.metrics import ACCEPTED, PARKED, REFUSED, RELEASED
 from services.ingest.store import SQL, Kept, Record
-from shared.clock import Clock
+from services.ingest.timekeeping import Timekeeper
 from shared.contracts.catalogue import TYPES
 from shared.contracts.topics import Topic
-from shared.postgres.pool import CONNECTION_ERRORS, Connection, Pool
+from shared.postgres.pool import Connection, Pool
 from shared.telemetry import logger
 
 _log = logger(__name__)
@@ -102,15 +102,12 @@ class Intake:
 
     pool: Pool
     forwarder: Forwarder
-    clock: Clock
+    timekeeper: Timekeeper
     ack_seconds_max: float
 
     async def now(self) -> datetime:
         """The deployment's clock; by the offset last known while Postgres is away."""
-        try:
-            return await self.clock.refresh(self.pool)
-        except CONNECTION_ERRORS:
-            return self.clock.now()
+        return await self.timekeeper.now()
 
     async def foresee(self, items: Sequence[Item]) -> list[Decision]:
         """What `take` would decide, with nothing written."""

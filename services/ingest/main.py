@@ -1,7 +1,8 @@
 """Composition root of ingest: the only file that wires settings, Postgres, Kafka, the API and the worker."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
@@ -15,6 +16,7 @@ from services.ingest.forward import Forwarder
 from services.ingest.intake import Intake
 from services.ingest.positions import Group
 from services.ingest.settings import Settings
+from services.ingest.timekeeping import Timekeeper
 from services.ingest.worker import Worker
 from shared.clock import Clock
 from shared.contracts.topics import HEALTH_EVENTS
@@ -25,13 +27,14 @@ from shared.http.service import main, service_app
 from shared.kafka.checks import kafka_check
 from shared.kafka.clients import asking_consumer, consumer
 from shared.kafka.log_id import LogIdentity
-from shared.kafka.watchdog import watched
+from shared.kafka.watchdog import end_process, watched
 from shared.kafka.worker import stop_on_signals
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 
 SERVICE = "ingest"
 SCORING_GROUP = "scoring"  # whose committed offsets say how far behind the readers are
+STOP_SECONDS_MAX = 5.0  # what a supervisor may count on
 WORKER_CONNECTIONS_MAX = 4  # the batch, a release, the clock, the watchdog
 
 ANSWERS = (
@@ -66,7 +69,7 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(admin.close)
         partitions = range(intake.forwarder.partitions)
         backlog = Backlog(asker, Group(admin, shared.group(SCORING_GROUP)), topic, partitions)
-        app.state.keyring = Keyring(pool, intake.clock)
+        app.state.keyring = Keyring(pool, intake.timekeeper.clock)
         app.state.ingest = Context(settings, intake, backlog)
         app.state.checks |= {"ingest.kafka": _log_check(identity, topic, intake.forwarder.partitions)}
         add_routes(app)
@@ -85,6 +88,7 @@ async def run_worker() -> None:
     topic = shared.topic(HEALTH_EVENTS.name)
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
+        stack.enter_context(_ended_when_late(stopping))
         checks: dict[str, Check] = {}
         await stack.enter_async_context(serve_probes(Address(settings.probe_host, settings.probe_port), checks))
         pool = await stack.enter_async_context(open_pool(shared, SERVICE, connections_max=WORKER_CONNECTIONS_MAX))
@@ -110,6 +114,25 @@ async def run_worker() -> None:
             await worker.run(stopping)
 
 
+@contextlib.contextmanager
+def _ended_when_late(stopping: asyncio.Event) -> Iterator[None]:
+    """A server that keeps its connections and says nothing would hold up the end of the process for a minute.
+
+    To be ended between any two steps of a batch loses nothing.
+    """
+
+    async def end() -> None:
+        await stopping.wait()
+        await asyncio.sleep(STOP_SECONDS_MAX)
+        end_process(f"{SERVICE}: not stopped within {STOP_SECONDS_MAX:g} s, as a server does not answer")
+
+    task = asyncio.create_task(end())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 async def _intake(
     stack: contextlib.AsyncExitStack, shared: Shared, settings: Settings, pool: Pool
 ) -> tuple[Intake, LogIdentity]:
@@ -123,7 +146,9 @@ async def _intake(
     forwarder = Forwarder(shared.kafka, topic, log.partitions)
     await forwarder.start()
     stack.push_async_callback(forwarder.stop)
-    return Intake(pool, forwarder, Clock(pool), settings.ack_seconds_max), identity
+    timekeeper = Timekeeper(Clock(pool), pool)
+    stack.push_async_callback(timekeeper.stop)
+    return Intake(pool, forwarder, timekeeper, settings.ack_seconds_max), identity
 
 
 def _log_check(identity: LogIdentity, topic: str, partitions: int) -> Check:

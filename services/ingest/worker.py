@@ -66,6 +66,7 @@ class Worker:
         self._logs: dict[str, Log] = {}
         self._positions: dict[TopicPartition, Position] = {}
         self._records_now = self.records_max
+        self._records_polled = 0
         self._quarantine = Quarantine()
         self._released_at = float("-inf")
         self._troubles = 0
@@ -77,7 +78,7 @@ class Worker:
                 await self._once()
                 self._troubles = 0
             except TOO_SLOW as late:
-                self._records_now = max(RECORDS_MIN, self._records_now // 2)
+                self._records_now = max(RECORDS_MIN, self._records_polled // 2)
                 self._begin_again(late)
             except _AWAY as away:
                 if not _may_pass(away):
@@ -89,6 +90,7 @@ class Worker:
         if self._generation != self._assignment.generation:
             await self._take_over()
         polled = await self.consumer.getmany(timeout_ms=POLL_MAX_MS, max_records=self._records_now)  # 1 read
+        self._records_polled = sum(map(len, polled.values()))
         if self._generation != self._assignment.generation:
             return  # polled for an assignment that is over; the take-over seeks
         if not await self._is_what_follows(polled):

@@ -12,6 +12,7 @@ from aiokafka.client import AIOKafkaClient
 from services.ingest.forward import Forwarder
 from services.ingest.intake import Intake
 from services.ingest.positions import Group
+from services.ingest.timekeeping import Timekeeper
 from services.ingest.worker import Worker
 from shared.clock import Clock
 from shared.kafka.claim import LogChanged
@@ -79,10 +80,12 @@ async def working(
         reader = consumer(shared.kafka, shared.group("ingest"))
         await reader.start()
         stack.push_async_callback(reader.stop)
+        timekeeper = Timekeeper(Clock(pool), pool)
+        stack.push_async_callback(timekeeper.stop)
         worker = Worker(
             consumer=around_consumer(reader),
             group=Group(admin, shared.group("ingest")),
-            intake=around_intake(Intake(pool, around_forwarder(forwarder), Clock(pool), ack_seconds_max=10.0)),
+            intake=around_intake(Intake(pool, around_forwarder(forwarder), timekeeper, ack_seconds_max=10.0)),
             log_identity=LogIdentity(client),
             topic_prefix=shared.prefix,
             release_every_seconds=5.0,

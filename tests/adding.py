@@ -166,6 +166,7 @@ async def working(
             yield worker
         finally:
             stopping.set()
+            parking.close()
             if not worker.task.cancelled():
                 with contextlib.suppress(LogChanged):
                     await worker.task

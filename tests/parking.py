@@ -35,6 +35,11 @@ class Parking:
     def go_on(self, spot: Spot) -> None:
         self._go_on[spot].set()
 
+    def close(self) -> None:
+        """Whoever stands here goes on, and nobody stops any more."""
+        for event in (*self._reached.values(), *self._go_on.values()):
+            event.set()
+
     async def _stand(self, spot: Spot) -> None:
         await self._go_on[spot].wait()
 

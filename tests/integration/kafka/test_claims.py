@@ -10,7 +10,7 @@ from random import Random
 import asyncpg
 import pytest
 
-from shared.kafka.claim import ClaimLost, Position, claim
+from shared.kafka.claim import ClaimLost, LogChanged, Position, check_no_hole, claim
 from tests.pair import World
 
 LOG, TOPIC = "cluster/topic", "claimed"
@@ -120,3 +120,10 @@ async def test_claims_that_overlap_under_different_plans_neither_deadlock_nor_lo
         await asyncio.gather(*(claims(session, Random(seed + n)) for n, session in enumerate((one, two, three))))
     assert won.total() > CLAIMS_EACH
     assert await positions(sql) == {p: Position(won[p], won[p]) for p in range(PARTITIONS)}
+
+
+def test_only_a_log_that_begins_above_the_position_is_a_hole() -> None:
+    at = {0: Position(10, 1), 1: Position(10, 1)}
+    check_no_hole("scoring", TOPIC, at, {0: 10, 1: 0})
+    with pytest.raises(LogChanged, match="3 records are gone: partition 1 wants offset 10 and begins at 13"):
+        check_no_hole("scoring", TOPIC, at, {0: 10, 1: 13})

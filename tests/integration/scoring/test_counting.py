@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+from services.scoring.domain.record import State
+from services.scoring.store import load
+from shared.contracts.topics import partition_of
 from tests.integration.scoring.deployed import NOW, archived, event, send
 from tests.pair import World
 from tests.processes import running, until
@@ -13,10 +16,6 @@ async def test_an_account_told_everything_twice_is_known_as_if_it_was_told_once(
     async def seen(times: int) -> bool:
         return bool(await connection.fetchval("SELECT sum(seen) FROM usage_event") == times)
 
-    async def uses(account: str) -> bytes | None:
-        body: bytes | None = await connection.fetchval("SELECT body FROM fresh WHERE account = $1", account)
-        return body
-
     once, twice = ([event(account, n, NOW - timedelta(minutes=n)) for n in range(5)] for account in ("once", "twice"))
     try:
         async with running(world, "scoring"):
@@ -25,6 +24,8 @@ async def test_an_account_told_everything_twice_is_known_as_if_it_was_told_once(
             await send(world, twice)
             await until(lambda: seen(15), "one account told twice")
         assert await archived(connection) == 10
-        assert await uses("once") == await uses("twice") is not None
+        partitions = {account: partition_of(account, world.partitions) for account in ("once", "twice")}
+        known = await load(connection, partitions, 0)
+        assert known["twice"].state == known["once"].state != State()
     finally:
         await connection.close()

@@ -10,7 +10,8 @@ from services.ingest import store
 from services.ingest.domain.identity import Alias
 from services.ingest.domain.outcome import Refused, Valid, unmatched
 from services.ingest.domain.reasons import BY_CODE, Reason
-from services.ingest.intake import HELD_ACK_SECONDS_MAX, Intake, judge_surely, too_large_for_the_broker
+from services.ingest.intake import HELD_ACK_SECONDS_MAX, Intake
+from services.ingest.judging import judge_surely, too_large_for_the_broker
 from services.ingest.store import SQL
 from shared.contracts.topics import STREAMS
 from shared.postgres.pool import Connection

@@ -18,7 +18,8 @@ from services.ingest.domain.outcome import Refused, Valid
 from services.ingest.domain.quarantine import Quarantine
 from services.ingest.domain.reasons import Reason
 from services.ingest.forward import NotAcknowledged
-from services.ingest.intake import Intake, Item, fault_of_ours, judge_surely
+from services.ingest.intake import Intake, Item
+from services.ingest.judging import fault_of_ours, judge_surely
 from services.ingest.metrics import TROUBLE
 from services.ingest.positions import Group, Position, where_to_begin
 from services.ingest.store import Record

@@ -16,7 +16,8 @@ from services.ingest.api.outages import OutcomeUnknown, named_outages
 from services.ingest.domain.outcome import Valid
 from services.ingest.domain.reasons import as_markdown
 from services.ingest.forward import NotAcknowledged, position_of
-from services.ingest.intake import Item, judge
+from services.ingest.intake import Item
+from services.ingest.judging import judge_surely
 from shared.http.auth import Principal, require
 from shared.http.openapi import answer, json_response
 from shared.http.problem import (
@@ -118,7 +119,7 @@ async def _items(request: Request, ingest: Context, caller: Principal) -> list[I
     now = await ingest.intake.now()
     items = []
     for number, raw in enumerate(events):
-        items.append(Item(raw, judge(raw, now), caller.actor))
+        items.append(Item(raw, judge_surely(raw, now), caller.actor))
         if number % JUDGE_AT_ONCE == JUDGE_AT_ONCE - 1:
             await asyncio.sleep(0)
     return items

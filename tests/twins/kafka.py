@@ -138,6 +138,7 @@ class Consumer:
         assigned = await self._group.join(self._member)
         await self._process.step()
         self._assigned, self._positions, self._highs = assigned, {}, {}
+        await self._process.step()  # the assignment can be seen before the listener hears of it
         await self._listener.on_partitions_assigned(self.assignment())
         await self._process.step()  # nothing is fetched before the group's offsets are known
         for partition in assigned:

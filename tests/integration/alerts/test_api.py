@@ -270,14 +270,21 @@ async def test_the_stream_tells_what_comes_and_goes_on_where_it_left_off(served:
         events = sse(stream)
         await anext(events)  # the position, before anything came
         await served.opened(f"{acme}.1")
-        first = await anext(events)
-    assert (first["event"], json.loads(first["data"])["subject"]) == ("outreach.triggered", f"{acme}.1")
+        first = await about(events, f"{acme}.1")
+    assert first["event"] == "outreach.triggered"
     await served.opened(f"{acme}.2")
     async with served.http.stream("GET", "/v1/outreach/stream", headers={"Last-Event-ID": first["id"]}) as stream:
         events = sse(stream)
         assert (await anext(events))["id"] == first["id"]
-        second = await anext(events)
-    assert json.loads(second["data"])["subject"] == f"{acme}.2"
+        await about(events, f"{acme}.2")
+
+
+async def about(events: AsyncIterator[dict[str, str]], account: str) -> dict[str, str]:
+    """The next event about an account; what other tests have left behind may still come in between."""
+    while True:
+        event = await anext(events)
+        if json.loads(event["data"])["subject"] == account:
+            return event
 
 
 async def test_the_stream_refuses_an_id_that_is_not_its_own(served: Served) -> None:

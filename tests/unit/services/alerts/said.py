@@ -6,6 +6,7 @@ from typing import Any
 from shared.contracts.health import DeclaredRecord, Delta, Money, Notable, Snapshot, StatusValue
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)

@@ -27,13 +27,17 @@ MEBIBYTE = 1_048_576
 
 @dataclass
 class Member:
-    """One process. `command` is what follows `python -m`; `port` is where it answers /readyz."""
+    """One process. `command` is what follows `python -m`; `port` is where it answers /readyz.
+
+    clean_exit: its code after SIGTERM. uvicorn sends itself the same signal again once it has stopped.
+    """
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     port: int
     log: Path
+    clean_exit: int = 0
     resident_bytes_max: int = 0
     is_being_killed: bool = False
     _process: Process | None = None
@@ -79,12 +83,12 @@ class Fleet:
     client: httpx.AsyncClient
     members: dict[str, Member] = field(default_factory=dict)
 
-    async def add(self, name: str, *command: str, **env: str) -> None:
+    async def add(self, name: str, *command: str, env: Mapping[str, str] | None = None, clean_exit: int = 0) -> None:
         """Start `python -m command`. `{port}` in command or environment is where it answers /readyz."""
         port = free_port()
-        filled = {key: value.format(port=port) for key, value in env.items()}
+        filled = {key: value.format(port=port) for key, value in (env or {}).items()}
         argv = [part.format(port=port) for part in command]
-        member = Member(name, argv, self.world.env(**filled), port, self.logs / f"{name}.log")
+        member = Member(name, argv, self.world.env(**filled), port, self.logs / f"{name}.log", clean_exit)
         await member.start()
         self.members[name] = member
 
@@ -92,7 +96,7 @@ class Fleet:
         """`count` workers of a service: "scoring-0", "scoring-1", ..."""
         for number in range(count):
             env = {f"{service.upper()}_PROBE_PORT": "{port}"}
-            await self.add(f"{service}-{number}", module or f"services.{service}.main", "worker", **env)
+            await self.add(f"{service}-{number}", module or f"services.{service}.main", "worker", env=env)
 
     async def kill(self, name: str) -> float:
         """kill -9 and start again at once; when it was dead, on the monotonic clock."""
@@ -138,7 +142,7 @@ class Fleet:
         """SIGTERM to all. Each must stop by itself, cleanly and in time."""
         self.check()
         await asyncio.gather(*(member.end(signal.SIGTERM) for member in self.members.values()))
-        unclean = [member for member in self.members.values() if member.ended_with() != 0]
+        unclean = [member for member in self.members.values() if member.ended_with() != member.clean_exit]
         assert not unclean, "\n".join(map(_last_words, unclean))
         self.members.clear()
 

@@ -26,8 +26,8 @@ class Load:
 
     async def send_all(self, to: AIOKafkaProducer) -> None:
         """With any key or none. Returns when the broker has acknowledged everything."""
-        at_once = max(1, round(self.per_second * PACE_SECONDS))
         while self.sent < len(self.sends):
+            at_once = max(1, round(self.per_second * PACE_SECONDS))
             until = min(self.allowed, self.sent + at_once)
             for number, one in enumerate(self.sends[self.sent : until], self.sent):
                 key = str(number).encode() if number % 2 else None

@@ -64,7 +64,7 @@ test-faults: $(DEV) ## everything killed, cut, frozen and restored at the worst 
 
 .PHONY: test-mutants
 test-mutants: $(DEV) ## remove each guard in turn: a named test must fail
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: test-data
 test-data: $(DEV) ## checks on third-party data, DATA=folder

@@ -4,6 +4,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 SESSION_TIMEOUT_MS = 10_000  # how long a dead worker keeps its partitions
 REQUEST_TIMEOUT_MS = 40_000  # at 10 s an outage of 40 s failed records that were safe
+MESSAGE_BYTES_MAX = 1_048_576  # what our producers let through; a broker's default is 12 bytes above
 POLL_RECORDS_MAX = 5_000  # without a limit one poll gave over 50,000 records
 
 
@@ -32,7 +33,7 @@ def producer(bootstrap: str) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=True,
         max_batch_size=262_144,
-        max_request_size=1_048_576,
+        max_request_size=MESSAGE_BYTES_MAX,
         linger_ms=0,  # lingering adds its milliseconds to every event and wins nothing
         compression_type=None,  # gzip ran at a ninth of the speed
         request_timeout_ms=REQUEST_TIMEOUT_MS,

@@ -13,10 +13,10 @@ from aiokafka.structs import RecordMetadata
 from shared.contracts.envelope import HEADERS
 from shared.kafka.batch import Message
 from shared.kafka.claim import SQL
+from shared.kafka.clients import MESSAGE_BYTES_MAX
 from shared.postgres.pool import Connection
 
 LEFTOVERS_MAX = 10_000  # rows held in memory at a take-over; what is more leaves page by page
-MESSAGE_BYTES_MAX = 1_048_576  # what our producers let through; a broker's default is 12 bytes above
 
 Row = tuple[int, Message]
 

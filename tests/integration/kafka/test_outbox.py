@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 from aiokafka.protocol.produce import ProduceRequest
 
 from shared.kafka.batch import Message
-from shared.kafka.clients import producer
-from shared.kafka.outbox import MESSAGE_BYTES_MAX, MessageTooLarge, Outbox, Row
+from shared.kafka.clients import MESSAGE_BYTES_MAX, producer
+from shared.kafka.outbox import MessageTooLarge, Outbox, Row
 from tests.adding import execute, send, total_is, working
 from tests.pair import World
 from tests.processes import until
@@ -123,7 +123,6 @@ async def test_an_acknowledgement_lost_on_its_way_doubles_nothing(
 async def test_the_largest_message_leaves_and_a_larger_one_is_refused_before_the_commit(
     world: World, sql: asyncpg.Connection, writer: AIOKafkaProducer
 ) -> None:
-    assert writer._max_request_size == MESSAGE_BYTES_MAX
     outbox = Outbox(writer)
     (too_large,) = messages(world, {0: [b"v" * MESSAGE_BYTES_MAX]})
     with pytest.raises(MessageTooLarge) as refused:

@@ -42,5 +42,10 @@ def producer(bootstrap: str) -> AIOKafkaProducer:
 
 
 def asking_consumer(bootstrap: str) -> AIOKafkaConsumer:
-    """A consumer of no group that only asks for offsets."""
-    return AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, metadata_max_age_ms=5_000)
+    """A consumer of no group that asks for offsets, and reads only what it is told to."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        metadata_max_age_ms=5_000,
+        isolation_level="read_committed",
+    )

@@ -7,18 +7,20 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.kafka.claim import SQL
+from shared.kafka.claim import SQL, Position
 from shared.postgres.pool import Pool, is_about_the_server
 from shared.telemetry import logger
 
 STUCK_SECONDS = 30.0  # above the slowest take-over and a rebalance together
 ASK_EVERY_SECONDS = 5.0
 ASK_SECONDS_MAX = 5.0
+READ_MAX_MS = 1_000  # how long one waits for a record that may be none
 
 Ask = Callable[[], Awaitable[bool]]
 End = Callable[[str], None]
@@ -84,29 +86,55 @@ async def _is_behind(ask: Ask) -> bool:
         return False
 
 
-class Behind:
-    """Whether the log is ahead of the stored positions; asked again, whether they have stood still since.
+class Standing(Protocol):
+    """Where reading of a partition stands; another one after every claim."""
 
-    assigned: the partitions that this worker has. One that has none answers for all, as none might be because of it.
+    @property
+    def next_offset(self) -> int: ...
+
+
+Standings = Callable[[frozenset[TopicPartition]], Awaitable[Mapping[TopicPartition, Standing]]]
+
+
+class Behind:
+    """Asked again, whether reading has stood still since though a record follows.
+
+    standings: of the partitions asked for, or of all if none is. assigned: the partitions that this worker has; one
+    that has none answers for all, as none might be because of it. reader: a consumer of its own, of no group. The
+    record is really read: what transactions leave at a log's end looks like records, and is none.
     """
 
     def __init__(
-        self, pool: Pool, asker: AIOKafkaConsumer, topic: str, assigned: Callable[[], frozenset[TopicPartition]]
+        self, standings: Standings, reader: AIOKafkaConsumer, assigned: Callable[[], frozenset[TopicPartition]]
     ) -> None:
-        self._pool = pool
-        self._asker = asker
-        self._topic = topic
+        self._standings = standings
+        self._reader = reader
         self._assigned = assigned
-        self._before: dict[int, int] = {}
+        self._before: Mapping[TopicPartition, Standing] = {}
 
     async def __call__(self) -> bool:
-        rows = await self._pool.fetch(SQL["positions"], self._topic)
-        ends = await self._asker.end_offsets([TopicPartition(self._topic, row["partition"]) for row in rows])
-        mine = {tp.partition for tp in self._assigned()}
-        ahead = {
-            row["partition"]: row["seq"]
-            for row in rows
-            if ends[TopicPartition(self._topic, row["partition"])] > row["next_offset"]
-        }
-        before, self._before = self._before, ahead
-        return any(before.get(p) == seq for p, seq in ahead.items() if not mine or p in mine)
+        """Raises what a server that is away raises: then waiting is right."""
+        known = await self._standings(self._assigned())
+        ends = await self._reader.end_offsets(list(known))
+        before, self._before = self._before, known
+        still = {tp: at.next_offset for tp, at in known.items() if at.next_offset < ends[tp] and before.get(tp) == at}
+        return bool(still) and await self._has_a_record(still)
+
+    async def _has_a_record(self, after: Mapping[TopicPartition, int]) -> bool:
+        self._reader.assign(list(after))
+        for tp, next_offset in after.items():
+            self._reader.seek(tp, next_offset)
+        found = await self._reader.getmany(timeout_ms=READ_MAX_MS, max_records=1)
+        self._reader.unsubscribe()  # or it would go on fetching for nobody
+        return any(found.values())
+
+
+def positions_in(pool: Pool, topic: str) -> Standings:
+    """What Postgres says of a topic of ours."""
+
+    async def standings(asked: frozenset[TopicPartition]) -> Mapping[TopicPartition, Standing]:
+        rows = await pool.fetch(SQL["positions"], topic)
+        found = {TopicPartition(topic, r["partition"]): Position(r["next_offset"], r["seq"]) for r in rows}
+        return {tp: at for tp, at in found.items() if not asked or tp in asked}
+
+    return standings

@@ -15,7 +15,7 @@ from shared.kafka.clients import asking_consumer, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
-from shared.kafka.watchdog import Behind, watched
+from shared.kafka.watchdog import Behind, positions_in, watched
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 from shared.telemetry import configure_logging
@@ -69,6 +69,6 @@ async def run_loop(
             work=make_work(pool),
         )
         checks |= {"postgres": postgres_check(pool), "kafka": kafka_check(identity, topic)}
-        behind = Behind(pool, asker, topic, reader.assignment)
+        behind = Behind(positions_in(pool, topic), asker, reader.assignment)
         async with watched(service, lambda: loop.claimed_at, behind):
             await loop.run(stopping)

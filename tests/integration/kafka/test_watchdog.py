@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import TopicPartition
 
 from shared.kafka.clients import asking_consumer
-from shared.kafka.watchdog import Behind, watch
+from shared.kafka.watchdog import Behind, positions_in, watch
 from tests.adding import send, total_is, working
 from tests.pair import World
 from tests.processes import until
@@ -22,7 +22,7 @@ async def test_a_worker_that_is_stuck_is_ended_and_one_that_works_is_not(world: 
         stack.push_async_callback(asker.stop)
         await asker.start()
         consumer = worker.loop.consumer
-        behind = Behind(worker.loop.pool, asker, worker.loop.topic, consumer.assignment)
+        behind = Behind(positions_in(worker.loop.pool, worker.loop.topic), asker, consumer.assignment)
         watching = asyncio.create_task(
             watch(
                 "scoring",

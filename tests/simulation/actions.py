@@ -239,12 +239,13 @@ _SENDS: st.SearchStrategy[Action | None] = st.one_of(
     *[_send] * 3,
     st.integers(0, 20).map(SendAgain),
 )
+_zombie = st.builds(Zombie, _service, _which, st.sampled_from([0, 20, 400]), _send)
 _TROUBLES: st.SearchStrategy[Action | None] = st.one_of(
     st.none(),
     *[st.builds(Start, _service)] * 2,
     *[st.builds(Stop, _service, _which)] * 2,
     *[st.just(GoOn())] * 2,
-    st.builds(Zombie, _service, _which, st.sampled_from([0, 20, 400]), _send),
+    _zombie,
     st.builds(Leave, _service, _which),
     st.builds(Kill, _service, _which),
     st.builds(CutAcks, _service, _which, st.lists(st.booleans(), min_size=1, max_size=3).map(tuple)),
@@ -264,4 +265,5 @@ def _in_a_row(parts: Sequence[Sequence[tuple[Action | None, ...]]]) -> list[Acti
 
 
 # Lists of lists, as Hypothesis draws long lists seldom.
+ZOMBIES = st.lists(st.tuples(_send, _zombie, _PASSES), min_size=1, max_size=5).map(lambda rounds: _in_a_row([rounds]))
 PLANS = st.lists(st.lists(st.tuples(_SENDS, _TROUBLES, _PASSES), max_size=8), max_size=4).map(_in_a_row)

@@ -24,7 +24,7 @@ settings.register_profile(
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def quiet() -> Iterator[None]:
     """Millions of lines about batches given up, which is what runs are made of, would hide the one that matters."""
     before = structlog.get_config()

@@ -1,5 +1,6 @@
 """One run: a plan happens, everything comes to rest, everything must be true."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -45,3 +46,18 @@ def run_plan(plan: Sequence[Action], seed: int, product: Product | None = None) 
 
     found = run(main())
     assert not found, "\n".join(found)
+
+
+def traced(plan: Sequence[Action], seed: int) -> list[str]:
+    """Every statement with its arguments and when it was answered, then every record."""
+    heard: list[str] = []
+
+    async def main() -> None:
+        world = World(Product(), seed)
+        time = asyncio.get_running_loop().time
+        world.database.asked = lambda by, sql, given, answer: heard.append(f"{time()} {by.process} {sql} {given}")
+        await happen(world, plan)
+        heard.extend(repr(one) for topic in world.broker.topics for one in world.written(topic))
+
+    run(main())
+    return heard

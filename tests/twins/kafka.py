@@ -13,7 +13,7 @@ from tests.twins.broker import HEARTBEAT_SECONDS, Broker, Group, Member
 from tests.twins.process import Process
 
 RECORDS_OF_A_FETCH = (1, 2, 5, 500)  # what one fetch brings of a partition at most
-IDLE_POLL_SECONDS = 0.5  # a poll that brings nothing takes at least as long: fewer steps, the same order of things
+IDLE_POLL_SECONDS = 1.0  # a poll that brings nothing takes at least as long: fewer steps, the same order of things
 
 
 class LogIdentity:

@@ -8,12 +8,11 @@ from functools import partial
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from typer.testing import CliRunner
 
-from services.cli.main import app
 from shared.kafka.claim import LogChanged
 from shared.kafka.log_id import TopicGone
 from tests.adding import execute, send, shared_of, total_is, working
+from tests.commands import bellwether
 from tests.integration.kafka.making_anew import begins_at, group_is_gone, group_stands_at, has_partitions, made_anew
 from tests.pair import World
 
@@ -40,17 +39,11 @@ async def stops_by_name(world: World, meanwhile: Callable[[], Awaitable[None]] |
                 return str(stopped.value)
 
 
-async def run(world: World, *arguments: str) -> tuple[int, str]:
-    """How `bellwether` ended with these arguments, and what it said; a thread, because it runs an event loop."""
-    done = await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, env=world.env()))
-    return done.exit_code, done.output
-
-
 async def do_as_told(world: World, message: str) -> None:
     """Run the command that a message ends with."""
     told = re.search(r": bellwether (positions [\w.\- ]+)$", message)
     assert told, message
-    code, said = await run(world, *told[1].split())
+    code, said = await bellwether(world, *told[1].split())
     assert code == 0, said
 
 
@@ -176,7 +169,7 @@ async def test_added_partitions_stop_the_worker_and_no_command_makes_it_read_the
         await partitions_added(world)
         message = await stops_by_name(world)
     assert f"with {world.partitions} partitions" in message
-    code, said = await run(world, "positions", "adopt", "scoring", events_of(world))
+    code, said = await bellwether(world, "positions", "adopt", "scoring", events_of(world))
     assert code != 0
     assert "cannot be read" in " ".join(said.replace("│", "").split())
     assert "cannot be read" in await stops_by_name(world)

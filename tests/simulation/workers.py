@@ -13,7 +13,7 @@ from services.scoring.domain.catalogue import content_of, version_of
 from services.scoring.worker import Scoring
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
-from shared.kafka.watchdog import Behind, watch
+from shared.kafka.watchdog import Behind, positions_in, watch
 from tests.twins import kafka
 from tests.twins.broker import Broker
 from tests.twins.process import Process
@@ -104,7 +104,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._loop = process.begin(loop.run(self._stopping))
         asker: Any = kafka.Consumer(broker, "", process)
-        behind = Behind(pool, asker, READS[service], self.consumer.assignment)
+        behind = Behind(positions_in(pool, READS[service]), asker, self.consumer.assignment)
         process.begin(watch(service, lambda: loop.claimed_at, behind, end=lambda _: ended(self)))
 
     def kill(self) -> None:

@@ -49,6 +49,16 @@ class Consumer:
         self._listener = listener
         self._process.begin(self._belong())
 
+    def assign(self, tps: Iterable[TopicPartition]) -> None:
+        """Read these, as a consumer of no group does."""
+        tps = list(tps)
+        (self._topic,) = {tp.topic for tp in tps}
+        self._assigned = frozenset(tp.partition for tp in tps)
+        self._positions = dict.fromkeys(self._assigned, 0)
+
+    def unsubscribe(self) -> None:
+        self._assigned, self._positions = frozenset(), {}
+
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(TopicPartition(self._topic, p) for p in self._assigned)
 

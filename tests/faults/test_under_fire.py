@@ -37,7 +37,7 @@ from tests.reading import everything
 SENDS = int(os.environ.get("BELLWETHER_TEST_SENDS", "100000"))
 MIX = Mix(repeats=0.05, broken=0.01, parked=0.005, late=0.05, accounts=400)
 WORKERS = {"ingest": 2, "scoring": 3, "alerts": 2}
-STRIKES = {"scoring": 10, "alerts": 7, "ingest": 6, "kafka": 4, "postgres": 4}
+STRIKES = {"scoring": 7, "alerts": 10, "ingest": 8, "kafka": 3, "postgres": 4}
 SENDS_PER_SECOND = 1_500  # while sending is allowed: each strike has its portion
 PARTITIONS = 6  # two for each scoring worker
 RESIDENT_BYTES_MAX = 512 * MEBIBYTE

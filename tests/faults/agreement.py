@@ -1,6 +1,7 @@
 """What a deployment at rest must have said, read by a plain client, beside what it knows."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import asyncpg
 import msgspec
@@ -11,22 +12,24 @@ from tests import alert_invariants
 from tests.pair import World
 from tests.reading import everything
 
+Sql: TypeAlias = asyncpg.Connection | asyncpg.Pool
 
-async def have_read(world: World, sql: Mapping[str, asyncpg.Connection], reader: AIOKafkaConsumer) -> bool:
+
+async def have_read(world: World, sql: Mapping[str, Sql], reader: AIOKafkaConsumer) -> bool:
     """Scoring and alerts have read their topics to the end, as far as it reaches now."""
     return await _has_read(world, sql["scoring"], reader, "health.events") and await _has_read(
         world, sql["alerts"], reader, "health.changes"
     )
 
 
-async def _has_read(world: World, connection: asyncpg.Connection, reader: AIOKafkaConsumer, topic: str) -> bool:
+async def _has_read(world: World, connection: Sql, reader: AIOKafkaConsumer, topic: str) -> bool:
     name = world.topic(topic)
     rows = await connection.fetch("SELECT partition, next_offset FROM position WHERE topic = $1", name)
     ends = await reader.end_offsets([TopicPartition(name, partition) for partition in range(world.partitions)])
     return bool({TopicPartition(name, row["partition"]): row["next_offset"] for row in rows} == ends)
 
 
-async def changes_agree(world: World, scoring: asyncpg.Connection) -> None:
+async def changes_agree(world: World, scoring: Sql) -> None:
     """The greatest version of each account on health.changes is what is published; repeats are identical."""
     newest: dict[str, Snapshot] = {}
     said: dict[tuple[str, int], bytes] = {}
@@ -42,7 +45,7 @@ async def changes_agree(world: World, scoring: asyncpg.Connection) -> None:
     await _nothing_waits(world, scoring, "health.changes")
 
 
-async def outreach_agrees(world: World, alerts: asyncpg.Connection) -> None:
+async def outreach_agrees(world: World, alerts: Sql) -> None:
     """Alerts are chains without holes; outreach says what was decided, once by id, repeats being identical."""
     rows, changes = await alerts.fetch("SELECT * FROM alert"), await alerts.fetch("SELECT * FROM change")
     topic = everything(world.bootstrap, world.topic("outreach.events"))
@@ -54,7 +57,7 @@ async def outreach_agrees(world: World, alerts: asyncpg.Connection) -> None:
     await _nothing_waits(world, alerts, "outreach.events")
 
 
-async def _nothing_waits(world: World, connection: asyncpg.Connection, topic: str) -> None:
+async def _nothing_waits(world: World, connection: Sql, topic: str) -> None:
     """Rows stay in the outbox until the batch after the broker's word; none of them is unsent."""
     sent = {record.value async for record in everything(world.bootstrap, world.topic(topic))}
     assert [row["n"] for row in await connection.fetch("SELECT n, value FROM outbox") if row["value"] not in sent] == []

@@ -25,41 +25,44 @@ RESTART_SECONDS = 0.5  # as the embedded supervisor does
 
 @dataclass
 class KeptWorker:
-    """One worker process, started again whenever it ends. `ends` says how each life ended: (exit code, last line)."""
+    """One worker process, started again whenever it ends.
+
+    `ends` says how each life ended that nobody had asked to: (exit code, last line). `stopped_with` is the exit code
+    when it was asked to; a worker that does not stop in time is killed.
+    """
 
     world: World
     service: str
     log: Path
     probe_port: int = field(default_factory=free_port)
     ends: list[tuple[int, str]] = field(default_factory=list)
-    process: Process | None = None
+    stopped_with: int | None = None
 
     async def live(self) -> None:
-        """Until cancelled; then it must stop as it is asked to."""
+        """Until cancelled; then it is asked to stop."""
         env = self.world.env(**{f"{self.service.upper()}_PROBE_PORT": str(self.probe_port)})
         command = [sys.executable, "-m", f"services.{self.service}.main", "worker"]
         while True:
             with self.log.open("ab") as log:
-                self.process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env, stderr=log)
+                process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=env, stderr=log)
             try:
-                code = await self.process.wait()
+                code = await process.wait()
             except asyncio.CancelledError:
-                self.process.terminate()
-                await asyncio.wait_for(self.process.wait(), STOP_SECONDS_MAX)
+                self.stopped_with = await _stopped(process)
                 raise
             self.ends.append((code, self.log.read_text().rstrip().rpartition("\n")[2]))
             await asyncio.sleep(RESTART_SECONDS)
 
     async def missing(self) -> dict[str, str] | None:
-        """What /readyz says is missing; None while the process does not serve it."""
+        """What /readyz says is missing; None while the process does not serve it, or has not opened everything."""
         try:
             async with httpx.AsyncClient(timeout=5) as client:
                 answer = await client.get(f"http://{LOOPBACK}:{self.probe_port}/readyz")
         except httpx.TransportError:
             return None
-        found: dict[str, str] = answer.json()["missing"]
-        assert (answer.status_code == 503) == bool(found)
-        return found
+        said = answer.json()
+        assert (answer.status_code == 503) == bool(said["missing"])
+        return said["missing"] if said["checks"] else None
 
     async def is_ready(self) -> bool:
         return await self.missing() == {}
@@ -73,7 +76,7 @@ class Deployment:
     kafka: Proxy
     postgres: Proxy
     workers: dict[str, KeptWorker]
-    sql: dict[str, asyncpg.Connection]
+    sql: dict[str, asyncpg.Pool]
     producer: AIOKafkaProducer
     reader: AIOKafkaConsumer
 
@@ -94,23 +97,37 @@ async def deployed(world: World, seed: int, logs: Path) -> AsyncIterator[Deploym
             dsn=world.dsn.replace(f":{postgres.server_port}/", f":{postgres.port}/"),
         )
         workers = {name: KeptWorker(through, name, logs / f"{name}.log") for name in SERVICES}
-        sql = {name: await world.connect(name) for name in SERVICES}
-        for connection in sql.values():
-            stack.push_async_callback(connection.close)
+        sql = {name: await stack.enter_async_context(_pool(world, name)) for name in SERVICES}
         reader = AIOKafkaConsumer(bootstrap_servers=world.bootstrap, enable_auto_commit=False)
         producer = AIOKafkaProducer(bootstrap_servers=world.bootstrap, acks="all", enable_idempotence=True)
         for client in (reader, producer):
             await client.start()
             stack.push_async_callback(client.stop)
         lives = [asyncio.create_task(worker.live()) for worker in workers.values()]
-        stack.push_async_callback(_ended, lives)
+        stack.push_async_callback(_all_stop, lives, workers)
         for worker in workers.values():
             await until(worker.is_ready, f"{worker.service} is ready")
         yield Deployment(world, kafka, postgres, workers, sql, producer, reader)
 
 
-async def _ended(lives: list[asyncio.Task[None]]) -> None:
+def _pool(world: World, service: str) -> asyncpg.Pool:
+    """What a connection that sees the service's schema answers, also after the server was away."""
+    return asyncpg.create_pool(
+        world.dsn, min_size=0, max_size=1, server_settings={"search_path": world.search_path(service)}
+    )
+
+
+async def _all_stop(lives: list[asyncio.Task[None]], workers: dict[str, KeptWorker]) -> None:
     for life in lives:
         life.cancel()
-    outcomes = await asyncio.gather(*lives, return_exceptions=True)
-    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes), "a worker did not stop when asked"
+    await asyncio.gather(*lives, return_exceptions=True)
+    assert {name: worker.stopped_with for name, worker in workers.items()} == dict.fromkeys(workers, 0)
+
+
+async def _stopped(process: Process) -> int:
+    process.terminate()
+    try:
+        return await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+    except TimeoutError:
+        process.kill()
+        return await process.wait()

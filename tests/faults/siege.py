@@ -15,6 +15,8 @@ from tests.processes import until
 
 SENDS = 1_500
 MIX = Mix(repeats=0.05, late=0.1, accounts=60)
+BURST = 25
+PACE_SECONDS = 0.2  # between bursts while the fault lasts, so that it meets many batches
 PROGRESS_SECONDS_MAX = 60.0  # from healing until everything sent has a place, also on a busy machine
 
 Fault = Callable[[Deployment], Awaitable[None]]
@@ -34,7 +36,7 @@ async def endured(
         siege = Siege(deployment, sent)
         await siege.produce(sent.sends[:third])
         await until(siege.is_underway, "the first batches are settled")
-        await asyncio.gather(siege.produce(sent.sends[third : 2 * third]), fault(deployment))
+        await asyncio.gather(siege.produce(sent.sends[third : 2 * third], PACE_SECONDS), fault(deployment))
         healed_at = asyncio.get_running_loop().time()
         await siege.produce(sent.sends[2 * third :])
         await until(siege.is_placed, "everything sent has a place", seconds_max)
@@ -48,11 +50,13 @@ class Siege:
     deployment: Deployment
     sent: Traffic
 
-    async def produce(self, sends: Sequence[Sent]) -> None:
-        """As a product backend does, with any key or none, straight to the broker."""
+    async def produce(self, sends: Sequence[Sent], pace_seconds: float = 0.0) -> None:
+        """As a product backend does, with any key or none, straight to the broker, a burst every `pace_seconds`."""
         for number, one in enumerate(sends):
             key = str(number).encode() if number % 2 else None
             await self.deployment.producer.send(self.deployment.world.topic(one.topic), one.body, key=key)
+            if number % BURST == BURST - 1:
+                await asyncio.sleep(pace_seconds)
         await self.deployment.producer.flush()
 
     async def is_underway(self) -> bool:

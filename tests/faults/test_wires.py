@@ -18,7 +18,7 @@ RESET_EVERY_SECONDS = 0.3
 SILENT_SECONDS = 10.0
 REFUSED_SECONDS = 5.0
 SLOW_SECONDS = 10.0
-COMMITS_CUT = 20
+COMMITS_CUT = 12
 
 
 async def reset_again_and_again(wire: Proxy) -> None:

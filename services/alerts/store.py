@@ -69,9 +69,9 @@ async def clocks(connection: Connection) -> dict[int, dict[str, datetime]]:
     return found
 
 
-async def partitions(connection: Connection) -> int:
-    """How many the topic has."""
-    count: int = await connection.fetchval(SQL["partitions"])
+async def partitions(connection: Connection) -> int | None:
+    """How many the topic has; None where a restore has taken the positions away."""
+    count: int | None = await connection.fetchval(SQL["partitions"])
     return count
 
 

@@ -76,8 +76,8 @@ class AlertsWork:
         # A clock that was moved back is no reason to wait until it has come as far again.
         if self._company_at is None or not now < self._company_at <= now + PUT_OFF:
             self._company_at = now + company.LOOK_EVERY
-            home = partition_of(COMPANY, await store.partitions(connection))
-            if home in partitions:
+            count = await store.partitions(connection)
+            if count is not None and (home := partition_of(COMPANY, count)) in partitions:
                 found[home] = [COMPANY, *(account for account in found.get(home, ()) if account != COMPANY)]
         return found
 

@@ -1,8 +1,7 @@
 """Composition root of ingest: the only file that wires settings, Postgres, Kafka, the API and the worker."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
@@ -27,14 +26,13 @@ from shared.http.service import main, service_app
 from shared.kafka.checks import kafka_check
 from shared.kafka.clients import asking_consumer, consumer
 from shared.kafka.log_id import LogIdentity
-from shared.kafka.watchdog import end_process, watched
-from shared.kafka.worker import stop_on_signals
+from shared.kafka.watchdog import watched
+from shared.kafka.worker import ended_when_late, is_starting, stop_on_signals
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 
 SERVICE = "ingest"
 SCORING_GROUP = "scoring"  # whose committed offsets say how far behind the readers are
-STOP_SECONDS_MAX = 5.0  # what a supervisor may count on
 WORKER_CONNECTIONS_MAX = 4  # the batch, a release, the clock, the watchdog
 
 ANSWERS = (
@@ -88,8 +86,8 @@ async def run_worker() -> None:
     topic = shared.topic(HEALTH_EVENTS.name)
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
-        stack.enter_context(_ended_when_late(stopping))
-        checks: dict[str, Check] = {}
+        stack.enter_context(ended_when_late(SERVICE, stopping))
+        checks: dict[str, Check] = {"started": is_starting}
         await stack.enter_async_context(serve_probes(Address(settings.probe_host, settings.probe_port), checks))
         pool = await stack.enter_async_context(open_pool(shared, SERVICE, connections_max=WORKER_CONNECTIONS_MAX))
         intake, identity = await _intake(stack, shared, settings, pool)
@@ -100,6 +98,7 @@ async def run_worker() -> None:
         await admin.start()
         stack.push_async_callback(admin.close)
         group = Group(admin, shared.group(SERVICE))
+        del checks["started"]
         checks["kafka"] = _log_check(identity, topic, intake.forwarder.partitions)
         worker = Worker(
             consumer=reader,
@@ -110,27 +109,8 @@ async def run_worker() -> None:
             release_every_seconds=settings.release_every_seconds,
         )
         behind = await stack.enter_async_context(opened(shared, pool, reader.assignment))
-        async with watched(SERVICE, lambda: worker.progressed_at, behind.is_behind):
+        async with watched(SERVICE, lambda: worker.progressed_at, behind):
             await worker.run(stopping)
-
-
-@contextlib.contextmanager
-def _ended_when_late(stopping: asyncio.Event) -> Iterator[None]:
-    """A server that keeps its connections and says nothing would hold up the end of the process for a minute.
-
-    To be ended between any two steps of a batch loses nothing.
-    """
-
-    async def end() -> None:
-        await stopping.wait()
-        await asyncio.sleep(STOP_SECONDS_MAX)
-        end_process(f"{SERVICE}: not stopped within {STOP_SECONDS_MAX:g} s, as a server does not answer")
-
-    task = asyncio.create_task(end())
-    try:
-        yield
-    finally:
-        task.cancel()
 
 
 async def _intake(

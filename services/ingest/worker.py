@@ -27,7 +27,7 @@ from shared.contracts.topics import STREAMS, Topic
 from shared.kafka.clients import POLL_RECORDS_MAX
 from shared.kafka.log_id import Log, LogIdentity, TopicGone
 from shared.kafka.loop import Assignment
-from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, is_about_the_server
+from shared.postgres.pool import CONNECTION_ERRORS, is_about_the_server, is_too_slow
 from shared.telemetry import logger
 
 POLL_MAX_MS = 500  # how long stopping may wait for an idle poll
@@ -78,13 +78,13 @@ class Worker:
             try:
                 await self._once()
                 self._troubles = 0
-            except TOO_SLOW as late:
-                self._records_now = max(RECORDS_MIN, self._records_polled // 2)
-                self._begin_again(late)
             except _AWAY as away:
                 if not _may_pass(away):
                     raise
                 self._begin_again(away)
+                if is_too_slow(away):
+                    self._records_now = max(RECORDS_MIN, self._records_polled // 2)
+                    continue
                 await _stopped_within(stopping, BACKOFF_SECONDS[min(self._troubles, len(BACKOFF_SECONDS)) - 1])
 
     async def _once(self) -> None:

@@ -62,6 +62,10 @@ class Archive:
         self._parts: set[str] = set()
         self._key: bytes | None = None
 
+    def forget(self) -> None:
+        """Which parts there are must be asked again: a restore takes them away."""
+        self._parts.clear()
+
     async def store(self, tx: Connection, arrived: Sequence[Arrived], now: datetime) -> list[Arrived]:
         """The events not seen before, each once, in the order of arrival. A duplicate raises `seen` of its row."""
         firsts, times = await self._by_identity(tx, arrived)

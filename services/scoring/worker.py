@@ -66,6 +66,7 @@ class Scoring:
         """Drop every state."""
         self._remembered.clear()
         self._looks.forget()
+        self._archive.forget()
 
     def source_of(self, record: ConsumerRecord) -> str:
         """The producer of the event."""

@@ -21,6 +21,7 @@ from shared.kafka.claim import (
     Position,
     check_no_hole,
     check_not_short,
+    check_same_log,
     claim,
     load_positions,
 )
@@ -29,7 +30,7 @@ from shared.kafka.log_id import Log, LogIdentity, TopicGone
 from shared.kafka.metrics import BATCH_SECONDS, BATCHES, LAG, RECORDS, TROUBLE
 from shared.kafka.outbox import Outbox
 from shared.kafka.set_aside import Bad, Quarantine
-from shared.postgres.pool import CONNECTION_ERRORS, TOO_SLOW, Connection, Pool, is_about_the_server
+from shared.postgres.pool import CONNECTION_ERRORS, Connection, Pool, is_about_the_server, is_too_slow
 from shared.telemetry import logger
 
 POLL_MAX_MS = 100  # how late a look may be; shorter polls cost CPU on an idle worker
@@ -40,6 +41,14 @@ BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # while a server is away; the last 
 SHORT_TIMES_MAX = 5  # a new leader may know less than the old one for a moment; for longer, records are lost
 
 _log = logger(__name__)
+
+
+class TooSlow(Exception):
+    """A transaction took longer than it may: the same one again would take as long."""
+
+    def __init__(self, portion: Portion, seconds: float) -> None:
+        self.size = portion.size
+        super().__init__(f"{portion.size} records and looks took {seconds:.1f} s")
 
 
 class Assignment(ConsumerRebalanceListener):
@@ -86,9 +95,9 @@ class Loop(Generic[N, R]):
             try:
                 await self._once()
                 self._troubles = 0
-            except TOO_SLOW as late:
-                self._records_now = max(RECORDS_MIN, self._records_now // 2)
-                self._begin_again(type(late).__name__, late)
+            except TooSlow as late:
+                self._records_now = max(RECORDS_MIN, min(self._records_now, late.size) // 2)
+                self._begin_again("too_slow", late)
             except ClaimLost as lost:
                 self._begin_again("claim_lost", lost)
             except (*CONNECTION_ERRORS, KafkaError) as away:
@@ -108,21 +117,25 @@ class Loop(Generic[N, R]):
         if self.outbox.size or self._reload_is_due():
             await self._publish()
 
-    async def _take(self, portion: Portion) -> None:
+    async def _take(self, portion: Portion, *, is_second_try: bool = False) -> None:
         """Settle it. What fails for no reason of a server's is halved until one record or look fails alone."""
+        started = asyncio.get_running_loop().time()
         try:
             await self._settle(portion)
         except Exception as fault:
+            took = asyncio.get_running_loop().time() - started
+            if is_too_slow(fault, took):
+                raise TooSlow(portion, took) from fault
             if isinstance(fault, (ClaimLost, LogChanged, TopicGone, KafkaError)) or is_about_the_server(fault):
                 raise
             self.work.forget()
-            if portion.size == 1:
+            if portion.size == 1 and is_second_try:
                 _log.error("done_without", what=portion.names[0], reason=repr(fault), exc_info=fault)
                 await self._settle(portion, failed=fault)
                 return
             _log.warning("batch_halved", size=portion.size, reason=repr(fault))
-            for half in portion.halves():
-                await self._take(half)
+            for part in portion.halves() if portion.size > 1 else (portion,):
+                await self._take(part, is_second_try=True)
 
     async def _settle(self, portion: Portion, failed: Exception | None = None) -> None:
         """One transaction. `failed`: do without the one record or look of this portion, and say why."""
@@ -230,13 +243,7 @@ class Loop(Generic[N, R]):
         await self.outbox.publish()
 
     async def _check_log(self) -> None:
-        log = await self.log_identity.of(self.topic)
-        if (log.log_id, log.partitions) != (self._log.log_id, self._log.partitions):
-            raise LogChanged(
-                f"{self.topic} was made anew while being read: "
-                f"{self._log.log_id} with {self._log.partitions} partitions became {log.log_id} with {log.partitions}. "
-                f"To read the new log from its start: bellwether positions adopt {self.service} {self.topic}"
-            )
+        check_same_log(self.service, self.topic, self._log, await self.log_identity.of(self.topic))
 
     async def _tell_kafka(self, batch: Batch) -> None:
         """For lag tools, pacing and 429; nothing that must be right reads it, so a refusal is no trouble."""
@@ -247,6 +254,8 @@ class Loop(Generic[N, R]):
 
     def _begin_again(self, trouble: str, error: BaseException) -> None:
         self._generation = -1
+        if not isinstance(error, (ClaimLost, KafkaError)):
+            self.outbox.forget()  # what answers next may be another database
         TROUBLE.labels(self.service, trouble).inc()
         if trouble != "claim_lost":
             self._troubles += 1

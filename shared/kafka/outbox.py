@@ -43,6 +43,10 @@ class Outbox:
         """Messages that are committed and not yet acknowledged."""
         return sum(map(len, self._waiting.values()))
 
+    def forget(self) -> None:
+        """Rows' numbers count for one database: after a failover or a restore the same ones are given again."""
+        self._acknowledged.clear()
+
     async def reload(self, connection: Connection, partitions: Sequence[int]) -> None:
         """Forget what waits and take what the table has; others may have stored rows since.
 

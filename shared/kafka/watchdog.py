@@ -135,6 +135,7 @@ def positions_in(pool: Pool, topic: str) -> Standings:
     async def standings(asked: frozenset[TopicPartition]) -> Mapping[TopicPartition, Standing]:
         rows = await pool.fetch(SQL["positions"], topic)
         found = {TopicPartition(topic, r["partition"]): Position(r["next_offset"], r["seq"]) for r in rows}
-        return {tp: at for tp, at in found.items() if not asked or tp in asked}
+        # A restore may have taken the positions themselves away: then they begin at 0 again.
+        return {tp: found.get(tp, Position(0, 0)) for tp in asked or found}
 
     return standings

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiokafka.client import AIOKafkaClient
 
@@ -15,11 +15,12 @@ from shared.kafka.clients import asking_consumer, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
-from shared.kafka.watchdog import Behind, positions_in, watched
+from shared.kafka.watchdog import Behind, end_process, positions_in, watched
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 from shared.telemetry import configure_logging
 
+STOP_SECONDS_MAX = 5.0  # what a supervisor may count on
 CONNECTIONS_MAX = 4  # the batch, a look, a probe, the watchdog
 
 
@@ -37,6 +38,30 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+@contextlib.contextmanager
+def ended_when_late(service: str, stopping: asyncio.Event) -> Iterator[None]:
+    """A server that keeps its connections and says nothing would hold up the end of the process for a minute.
+
+    To be ended between any two steps of a batch loses nothing.
+    """
+
+    async def end() -> None:
+        await stopping.wait()
+        await asyncio.sleep(STOP_SECONDS_MAX)
+        end_process(f"{service}: not stopped within {STOP_SECONDS_MAX:g} s, as a server does not answer")
+
+    task = asyncio.create_task(end())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def is_starting() -> str | None:
+    """What readiness says before there is anything to ask."""
+    return "still starting"
+
+
 async def run_loop(
     settings: Shared, service: str, topic: str, probes: Address, make_work: Callable[[Pool], Work[N, R]]
 ) -> None:
@@ -45,7 +70,8 @@ async def run_loop(
     configure_logging(f"{service}-worker")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
-        checks: dict[str, Check] = {}
+        stack.enter_context(ended_when_late(service, stopping))
+        checks: dict[str, Check] = {"started": is_starting}
         await stack.enter_async_context(serve_probes(probes, checks))
         pool: Pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
         client = AIOKafkaClient(bootstrap_servers=settings.kafka)
@@ -69,6 +95,7 @@ async def run_loop(
             work=make_work(pool),
         )
         checks |= {"postgres": postgres_check(pool), "kafka": kafka_check(identity, topic)}
+        del checks["started"]
         behind = Behind(positions_in(pool, topic), asker, reader.assignment)
         async with watched(service, lambda: loop.claimed_at, behind):
             await loop.run(stopping)

@@ -43,16 +43,20 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.exceptions.TransactionRollbackError,  # deadlock among them
 )
 
-# A transaction that took longer than it may: the same one again would take as long.
-TOO_SLOW: tuple[type[BaseException], ...] = (
-    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
-    asyncpg.exceptions.QueryCanceledError,
-)
-
 
 def is_about_the_server(error: BaseException) -> bool:
     """Whether the same may work later. A value that the client refuses to send will not, though it is named alike."""
     return isinstance(error, CONNECTION_ERRORS) and not isinstance(error, ValueError)
+
+
+def is_too_slow(error: BaseException, seconds: float = 0.0) -> bool:
+    """Whether a transaction that has lasted `seconds` ended because it took longer than it may.
+
+    Of one that idled too long asyncpg says only that its connection is closed, so time must tell.
+    """
+    if isinstance(error, asyncpg.exceptions.QueryCanceledError):
+        return True
+    return isinstance(error, CONNECTION_ERRORS) and seconds * 1000 >= IDLE_IN_TRANSACTION_TIMEOUT_MS
 
 
 class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]

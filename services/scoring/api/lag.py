@@ -1,5 +1,6 @@
 """How many records of an account's partition wait to be read."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 CACHE_SECONDS = 0.5
+ASK_SECONDS_MAX = 1.0  # the client's own limit is 40 s: an answer that Postgres has does not wait for Kafka
 
 
 class LogEnds:
@@ -23,8 +25,9 @@ class LogEnds:
         if time.monotonic() - self._read_at >= CACHE_SECONDS:
             self._read_at = time.monotonic()
             try:
-                ends = await self._consumer.end_offsets(self._partitions)
+                async with asyncio.timeout(ASK_SECONDS_MAX):
+                    ends = await self._consumer.end_offsets(self._partitions)
                 self._ends = {tp.partition: end for tp, end in ends.items()}
-            except KafkaError:
+            except (KafkaError, TimeoutError):
                 self._ends = {}
         return self._ends.get(partition)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from services.ingest.behind import Behind, opened
+from services.ingest.behind import opened
+from shared.kafka.watchdog import Behind
 from shared.postgres.pool import CONNECTION_ERRORS, open_pool
 from tests.integration.ingest.composed import Around, shared_of, working
 from tests.integration.ingest.deployment import Deployment, event
@@ -19,8 +20,8 @@ TOPIC = "product.usage"
 
 async def asked_twice(behind: Behind) -> bool:
     """Standing still takes two looks."""
-    await behind.is_behind()
-    return await behind.is_behind()
+    await behind()
+    return await behind()
 
 
 async def test_while_postgres_is_away_nobody_is_called_behind(world: World) -> None:
@@ -30,7 +31,7 @@ async def test_while_postgres_is_away_nobody_is_called_behind(world: World) -> N
     ):
         await pool.close()
         with pytest.raises(CONNECTION_ERRORS):
-            await behind.is_behind()
+            await behind()
 
 
 async def has_taken_over(world: World) -> bool:
@@ -59,7 +60,7 @@ async def test_a_worker_that_takes_nothing_is_behind_and_one_that_does_is_not(wo
         await has_come.wait()
         before = at_work.worker.progressed_at
         await deployment.produce(TOPIC, [event()])
-        await until(behind.is_behind, "behind")
+        await until(behind, "behind")
         assert at_work.worker.progressed_at == before
         free.set()
         await until(lambda: has_committed(world, TOPIC, 2), "committed")

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ingest.main import STOP_SECONDS_MAX
 from services.ingest.timekeeping import WAIT_SECONDS_MAX
+from shared.kafka.worker import STOP_SECONDS_MAX
 from tests.faults.servers import frozen, port_of
 from tests.integration.ingest.composed import shared_of, working
 from tests.integration.ingest.deployment import Deployment, event, running, serving

@@ -210,3 +210,23 @@ async def test_a_worker_whose_broker_refuses_for_a_while_tells_everything_in_ord
 
 async def has_waited(outbox: Outbox) -> bool:
     return outbox.size > 0
+
+
+async def test_a_number_acknowledged_before_a_failover_hides_no_row_after_it(
+    world: World, sql: asyncpg.Connection, writer: AIOKafkaProducer
+) -> None:
+    topic = world.topic("health.changes")
+    outbox = Outbox(writer)
+    async with sql.transaction():
+        stored = await outbox.store(sql, [Message(0, topic, 0, b"k", b"before")])
+    outbox.settled(stored)
+    await outbox.publish()
+    # A replica that has not seen that commit: the next row gets the same number, and the answer to its COMMIT is lost.
+    await sql.execute("DELETE FROM outbox")
+    await sql.execute("ALTER TABLE outbox ALTER COLUMN n RESTART")
+    async with sql.transaction():
+        await outbox.store(sql, [Message(0, topic, 0, b"k", b"after")])
+    outbox.forget()
+    await outbox.reload(sql, [0])
+    await outbox.publish()
+    assert [record.value async for record in everything(world.bootstrap, topic)] == [b"before", b"after"]

@@ -125,7 +125,7 @@ class Behind:
         for tp, next_offset in after.items():
             self._reader.seek(tp, next_offset)
         found = await self._reader.getmany(timeout_ms=READ_MAX_MS, max_records=1)
-        self._reader.unsubscribe()  # or it would go on fetching for nobody
+        self._reader.pause(*after)  # or it would go on fetching for nobody
         return any(found.values())
 
 

@@ -56,8 +56,9 @@ class Consumer:
         self._assigned = frozenset(tp.partition for tp in tps)
         self._positions = dict.fromkeys(self._assigned, 0)
 
-    def unsubscribe(self) -> None:
-        self._assigned, self._positions = frozenset(), {}
+    def pause(self, *tps: TopicPartition) -> None:
+        """Nothing of these is fetched before they are assigned again; nobody asks a paused twin."""
+        assert set(tps) <= self.assignment(), "No current assignment for partition"
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(TopicPartition(self._topic, p) for p in self._assigned)

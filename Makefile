@@ -56,7 +56,7 @@ test-e2e: $(DEV) ## whole installations as a user runs them, killed and started 
 
 .PHONY: test-simulation
 test-simulation: $(DEV) ## both loops on twins of broker and store, RUNS=1000 invented histories
-	@BELLWETHER_SIMULATION_RUNS=$(RUNS) $(BIN)/python -m pytest tests/simulation $(ARGS)
+	@PYTHONHASHSEED=0 BELLWETHER_TEST_RUNS=$(RUNS) $(BIN)/python -m pytest tests/simulation $(ARGS)
 
 .PHONY: test-faults
 test-faults: $(DEV) ## everything killed, cut, frozen and restored at the worst moment; SEED=number repeats a run

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.simulation.workers import definition, rules
 from tests.unit.services.scoring.acme import packaged
 
-RUNS = int(os.environ.get("BELLWETHER_SIMULATION_RUNS", "100"))
+RUNS = int(os.environ.get("BELLWETHER_TEST_RUNS", "100"))
 
 settings.register_profile(
     "simulation",

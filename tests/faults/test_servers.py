@@ -16,11 +16,11 @@ pytestmark = pytest.mark.timeout(300)
 FROZEN_SECONDS = 20.0  # above every timeout of the workers on Postgres, and above their session with Kafka
 
 
-@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
-async def test_kafka_ends_and_starts_again(world: World, seed: int, tmp_path: Path, sig: signal.Signals) -> None:
+async def test_kafka_is_killed_and_stopped_and_starts_again(world: World, seed: int, tmp_path: Path) -> None:
     async def fault(deployment: Deployment) -> None:
-        await ended(port_of(deployment.world.bootstrap), sig)
-        await kafka_is_back(deployment.world)
+        for sig in (signal.SIGKILL, signal.SIGTERM):
+            await ended(port_of(deployment.world.bootstrap), sig)
+            await kafka_is_back(deployment.world)
 
     assert await endured(world, seed, tmp_path, fault) == []
 

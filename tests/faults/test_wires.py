@@ -1,4 +1,4 @@
-"""Wires to the servers that are slow, reset, silent, refusing, cut after COMMIT: each event counts once."""
+"""Wires to the servers that are slow, reset, silent, cut after COMMIT: each event counts once."""
 
 import asyncio
 from pathlib import Path
@@ -16,8 +16,7 @@ pytestmark = pytest.mark.timeout(300)
 RESETS = 20
 RESET_EVERY_SECONDS = 0.3
 SILENT_SECONDS = 10.0
-REFUSED_SECONDS = 5.0
-SLOW_SECONDS = 10.0
+SLOW_SECONDS = 6.0
 COMMITS_CUT = 12
 
 
@@ -31,12 +30,6 @@ async def silent(wire: Proxy) -> None:
     wire.silence()
     await asyncio.sleep(SILENT_SECONDS)
     wire.speak()
-
-
-async def refused(wire: Proxy) -> None:
-    await wire.refuse()
-    await asyncio.sleep(REFUSED_SECONDS)
-    await wire.accept()
 
 
 async def test_a_slow_postgres_delays_and_nothing_else(world: World, seed: int, tmp_path: Path) -> None:
@@ -72,17 +65,9 @@ async def test_a_postgres_that_says_nothing_more_is_given_up_and_asked_anew(
     assert await endured(world, seed, tmp_path, lambda deployment: silent(deployment.postgres)) == []
 
 
-async def test_a_postgres_that_refuses_is_waited_for(world: World, seed: int, tmp_path: Path) -> None:
-    assert await endured(world, seed, tmp_path, lambda deployment: refused(deployment.postgres)) == []
-
-
 async def test_connections_to_kafka_are_reset_again_and_again(world: World, seed: int, tmp_path: Path) -> None:
     assert await endured(world, seed, tmp_path, lambda deployment: reset_again_and_again(deployment.kafka)) == []
 
 
-async def test_a_kafka_that_refuses_is_waited_for(world: World, seed: int, tmp_path: Path) -> None:
-    assert await endured(world, seed, tmp_path, lambda deployment: refused(deployment.kafka)) == []
-
-
 async def test_a_kafka_that_says_nothing_more_is_asked_anew(world: World, seed: int, tmp_path: Path) -> None:
-    assert await endured(world, seed, tmp_path, lambda deployment: silent(deployment.kafka), 60) == []
+    assert await endured(world, seed, tmp_path, lambda deployment: silent(deployment.kafka)) == []

@@ -48,7 +48,11 @@ check: $(DEV) ## everything that reads the code without running it
 
 .PHONY: test
 test: $(DEV) ## units, properties, and each service on a real Kafka and a real Postgres; TESTS=path
-	@$(BIN)/python -m pytest --ignore=tests/data --ignore=tests/e2e --ignore=tests/faults $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" $(addprefix --ignore=tests/,data e2e faults simulation) $(TESTS) $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(DEV) ## the rest of it: servers stopped, frozen, made anew, workers killed
+	@$(BIN)/python -m pytest -m slow $(addprefix --ignore=tests/,data e2e faults simulation) $(TESTS) $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: $(DEV) ## whole installations as a user runs them, killed and started again; some minutes

@@ -21,6 +21,8 @@ from tests.processes import until
 from tests.reading import everything
 from tests.unit.services.alerts.said import DAY, HOUR, MINUTE, said, ticket, turned
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("view", "look", "stream_freshness", "fired", "alert", "change", "work_case", "step", "position", "outbox")
 
 

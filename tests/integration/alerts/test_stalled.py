@@ -15,6 +15,8 @@ from tests.pair import World
 from tests.processes import until
 from tests.unit.services.alerts.said import DAY, HOUR, MINUTE, said
 
+pytestmark = pytest.mark.slow
+
 STOPPED = 25 * HOUR  # by now usage counts as stopped
 TOLD = STOPPED + 21 * MINUTE  # and by now somebody has been told
 

@@ -15,6 +15,8 @@ from tests.integration.ingest.logs import committed, has_committed, raw_partitio
 from tests.pair import World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 TOPIC = "product.usage"
 
 

@@ -4,12 +4,16 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from services.ingest.domain.quarantine import KEPT_ONE_IN, REFUSED_MAX
 from tests.integration.ingest.composed import shared_of, working
 from tests.integration.ingest.deployment import Deployment, event
 from tests.integration.ingest.logs import forget_group, has_committed
 from tests.pair import World
 from tests.processes import until
+
+pytestmark = pytest.mark.slow
 
 TOPIC = "product.usage"
 FLOOD = 5_000

@@ -17,6 +17,8 @@ from tests.integration.ingest.logs import has_committed
 from tests.pair import World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 CALLERS = 40  # five times the connections that the API has to Postgres
 ANSWER_SECONDS_MAX = 20.0
 ACK_SECONDS_MAX = 3.0

@@ -13,6 +13,8 @@ from tests.integration.ingest.logs import has_committed
 from tests.pair import ROOT, World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 BATCHES = 4
 DIES_AT = 2
 SECONDS_MAX = 60.0  # Kafka keeps a dead member's partitions for 10 s

@@ -24,6 +24,8 @@ from tests.integration.ingest.logs import (
 from tests.pair import World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 TOPIC = "product.usage"
 SECONDS_MAX = 30.0
 

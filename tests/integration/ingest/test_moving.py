@@ -17,6 +17,8 @@ from tests.integration.ingest.logs import committed, has_committed, lose_records
 from tests.pair import ROOT, World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 TOPIC = "product.usage"
 SECONDS_MAX = 60.0
 

@@ -14,6 +14,8 @@ from tests.integration.ingest.logs import admin_of, has_committed
 from tests.pair import World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 MESSAGE_BYTES_MAX = 20_000  # below our own limit of an event, and below a batch of ours
 
 

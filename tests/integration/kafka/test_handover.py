@@ -19,6 +19,8 @@ from tests.parking import Parking, Spot
 from tests.processes import SECONDS_MAX, until
 from tests.reading import everything
 
+pytestmark = pytest.mark.slow
+
 ALL = {0: [10], 1: [20], 2: [30], 3: [40]}
 AGAIN = {0: [1], 1: [2], 2: [3], 3: [4]}
 HAND_OVER_SECONDS_MAX = 5.0  # two heartbeats and a take-over; the session timeout is 10 s

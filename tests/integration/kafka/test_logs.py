@@ -16,6 +16,8 @@ from tests.commands import bellwether
 from tests.integration.kafka.making_anew import begins_at, group_is_gone, group_stands_at, has_partitions, made_anew
 from tests.pair import World
 
+pytestmark = pytest.mark.slow
+
 SECONDS_MAX = 30.0
 
 

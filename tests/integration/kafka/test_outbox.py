@@ -19,6 +19,8 @@ from tests.pair import World
 from tests.processes import until
 from tests.reading import everything
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def sql(world: World) -> AsyncIterator[asyncpg.Connection]:

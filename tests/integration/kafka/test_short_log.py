@@ -9,6 +9,8 @@ from tests.adding import execute, send, total_is, working
 from tests.pair import World
 from tests.processes import until
 
+pytestmark = pytest.mark.slow
+
 SECONDS_MAX = 30.0
 LOST = "UPDATE position SET next_offset = next_offset + {records}, seq = seq + 1 WHERE partition = 0"
 

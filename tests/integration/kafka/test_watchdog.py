@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import pytest
 from aiokafka import TopicPartition
 
 from shared.kafka.clients import asking_consumer
@@ -11,6 +12,8 @@ from shared.kafka.watchdog import Behind, positions_in, watch
 from tests.adding import send, total_is, working
 from tests.pair import World
 from tests.processes import until
+
+pytestmark = pytest.mark.slow
 
 STUCK_SECONDS = 1.0
 

@@ -16,6 +16,8 @@ from tests.parking import Spot
 from tests.processes import SECONDS_MAX, until
 from tests.reading import everything
 
+pytestmark = pytest.mark.slow
+
 
 @contextlib.asynccontextmanager
 async def stopped_at(world: World, spot: Spot) -> AsyncIterator[asyncio.subprocess.Process]:

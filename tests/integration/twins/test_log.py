@@ -22,6 +22,8 @@ from tests.twins.broker import Broker
 from tests.twins.process import Process
 from tests.twins.virtual_time import run
 
+pytestmark = pytest.mark.slow
+
 TOPIC = "log"
 PARTITIONS = 2
 

@@ -24,6 +24,8 @@ from tests.simulation.actions import (
 )
 from tests.simulation.events import KINDS, Told
 
+pytestmark = pytest.mark.slow
+
 ALL_KINDS = Send(tuple(Told(number % 3, number, 5 * number) for number in range(len(KINDS))))
 IMPORT = Send(tuple(Told(1, kind, 900 - 24 * kind, is_import=True) for kind in range(len(KINDS))))
 PLAN: list[Action] = [

@@ -21,6 +21,8 @@ from tests.twins.store import Connection, Database
 from tests.twins.tables import Tables
 from tests.twins.virtual_time import run
 
+pytestmark = pytest.mark.slow
+
 Connect = Callable[[], Awaitable[Any]]
 Case = Callable[[Connect], Awaitable[None]]
 

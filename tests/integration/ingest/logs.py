@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError
 from aiokafka.protocol.admin import DeleteGroupsRequest_v1
 from aiokafka.protocol.api import Request
 
@@ -89,11 +89,11 @@ async def forget_group(world: World) -> None:
 
 
 async def committed(world: World) -> dict[TopicPartition, tuple[int, str]]:
-    """What the group has committed: offset and metadata. Nothing on a broker that has not had a group yet."""
+    """What the group has committed: offset and metadata. Nothing on a broker that has had no group, or just thaws."""
     async with admin_of(world) as admin:
         try:
             found = await admin.list_consumer_group_offsets(f"{world.prefix}ingest")
-        except GroupCoordinatorNotAvailableError:
+        except (GroupCoordinatorNotAvailableError, NodeNotReadyError):
             return {}
         return {tp: (at.offset, at.metadata) for tp, at in found.items()}
 

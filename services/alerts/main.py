@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from aiokafka.client import AIOKafkaClient
 from fastapi import FastAPI
 
 from services.alerts.api import answers, outreach, stream, work
@@ -19,7 +18,9 @@ from shared.http.openapi import add_schemas
 from shared.http.probe import Address
 from shared.http.service import main, service_app
 from shared.kafka.checks import kafka_check, postgres_check
+from shared.kafka.clients import asking_client
 from shared.kafka.log_id import LogIdentity
+from shared.kafka.overdue import overdue_ended
 from shared.kafka.worker import run_loop
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
@@ -41,9 +42,10 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     topic = shared.topic(OUTREACH_EVENTS.name)
     async with contextlib.AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(shared, SERVICE, connections_max=settings.connections_max))
-        client = AIOKafkaClient(bootstrap_servers=shared.kafka)
+        client = asking_client(shared.kafka)
         await client.bootstrap()
         stack.push_async_callback(client.close)
+        await stack.enter_async_context(overdue_ended(client))
         clock = Clock(pool)
         identity = LogIdentity(client)
         log = await identity.of(topic)

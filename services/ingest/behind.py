@@ -4,13 +4,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.client import AIOKafkaClient
 
 from services.ingest.positions import Group, Position
 from shared.contracts.topics import STREAMS
-from shared.kafka.clients import asking_consumer
+from shared.kafka.clients import asking_admin, asking_client, asking_consumer
 from shared.kafka.log_id import LogIdentity
+from shared.kafka.overdue import overdue_ended
 from shared.kafka.watchdog import Behind, Standing, Standings
 from shared.postgres.pool import Pool
 from shared.settings import Shared
@@ -36,8 +35,8 @@ async def opened(
     shared: Shared, pool: Pool, assigned: Callable[[], frozenset[TopicPartition]]
 ) -> AsyncIterator[Behind]:
     """Raises KafkaConnectionError where no broker answers."""
-    client = AIOKafkaClient(bootstrap_servers=shared.kafka)
-    admin = AIOKafkaAdminClient(bootstrap_servers=shared.kafka)
+    client = asking_client(shared.kafka)
+    admin = asking_admin(shared.kafka)
     reader = asking_consumer(shared.kafka)
     async with contextlib.AsyncExitStack() as stack:
         for start, stop in (
@@ -47,6 +46,7 @@ async def opened(
         ):
             stack.push_async_callback(stop)
             await start()
+        await stack.enter_async_context(overdue_ended(client, admin, reader))
         topics = [shared.topic(stream.name) for stream in STREAMS]
         standings = committed(Group(admin, shared.group("ingest")), LogIdentity(client), pool, topics)
         yield Behind(standings, reader, assigned)

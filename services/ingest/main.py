@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.client import AIOKafkaClient
 from fastapi import FastAPI
 
 from services.ingest.api import answers, aside, events, schemas
@@ -23,9 +21,10 @@ from shared.http.auth import Keyring
 from shared.http.openapi import add_schemas
 from shared.http.probe import Address, Check, serve_probes
 from shared.http.service import main, service_app
-from shared.kafka.checks import kafka_check
-from shared.kafka.clients import asking_consumer, consumer
+from shared.kafka.checks import batch_check, kafka_check
+from shared.kafka.clients import asking_admin, asking_client, asking_consumer, consumer
 from shared.kafka.log_id import LogIdentity
+from shared.kafka.overdue import overdue_ended
 from shared.kafka.watchdog import watched
 from shared.kafka.worker import ended_when_late, is_starting, stop_on_signals
 from shared.postgres.pool import Pool, open_pool
@@ -62,9 +61,10 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         asker = asking_consumer(shared.kafka)
         await asker.start()
         stack.push_async_callback(asker.stop)
-        admin = AIOKafkaAdminClient(bootstrap_servers=shared.kafka)
+        admin = asking_admin(shared.kafka)
         await admin.start()
         stack.push_async_callback(admin.close)
+        await stack.enter_async_context(overdue_ended(asker, admin))
         partitions = range(intake.forwarder.partitions)
         backlog = Backlog(asker, Group(admin, shared.group(SCORING_GROUP)), topic, partitions)
         app.state.keyring = Keyring(pool, intake.timekeeper.clock)
@@ -94,9 +94,10 @@ async def run_worker() -> None:
         reader = consumer(shared.kafka, shared.group(SERVICE))
         await reader.start()
         stack.push_async_callback(reader.stop)
-        admin = AIOKafkaAdminClient(bootstrap_servers=shared.kafka)
+        admin = asking_admin(shared.kafka)
         await admin.start()
         stack.push_async_callback(admin.close)
+        await stack.enter_async_context(overdue_ended(reader, admin))
         group = Group(admin, shared.group(SERVICE))
         del checks["started"]
         checks["kafka"] = _log_check(identity, topic, intake.forwarder.partitions)
@@ -108,6 +109,7 @@ async def run_worker() -> None:
             topic_prefix=shared.prefix,
             release_every_seconds=settings.release_every_seconds,
         )
+        checks["batch"] = batch_check(lambda: worker.trouble)
         behind = await stack.enter_async_context(opened(shared, pool, reader.assignment))
         async with watched(SERVICE, lambda: worker.progressed_at, behind):
             await worker.run(stopping)
@@ -118,9 +120,10 @@ async def _intake(
 ) -> tuple[Intake, LogIdentity]:
     """Raises TopicGone before `bellwether migrate` has made the topics."""
     topic = shared.topic(HEALTH_EVENTS.name)
-    client = AIOKafkaClient(bootstrap_servers=shared.kafka)
+    client = asking_client(shared.kafka)
     await client.bootstrap()
     stack.push_async_callback(client.close)
+    await stack.enter_async_context(overdue_ended(client))
     identity = LogIdentity(client)
     log = await identity.of(topic)
     forwarder = Forwarder(shared.kafka, topic, log.partitions)

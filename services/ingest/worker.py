@@ -71,13 +71,14 @@ class Worker:
         self._quarantine = Quarantine()
         self._released_at = float("-inf")
         self._troubles = 0
+        self.trouble: str | None = None  # why the last batch was given up; None once one is not
 
     async def run(self, stopping: asyncio.Event) -> None:
         self.consumer.subscribe(list(self._streams), listener=self._assignment)
         while not stopping.is_set():
             try:
                 await self._once()
-                self._troubles = 0
+                self._troubles, self.trouble = 0, None
             except _AWAY as away:
                 if not _may_pass(away):
                     raise
@@ -215,6 +216,7 @@ class Worker:
     def _begin_again(self, error: BaseException) -> None:
         self._generation = -1
         self._troubles += 1
+        self.trouble = str(error) or repr(error)
         TROUBLE.labels(type(error).__name__).inc()
         _log.warning("batch_begun_again", reason=str(error) or repr(error), in_a_row=self._troubles)
 

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from aiokafka.client import AIOKafkaClient
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -20,8 +19,9 @@ from shared.http.openapi import add_schemas
 from shared.http.probe import Address
 from shared.http.service import main, service_app
 from shared.kafka.checks import kafka_check, postgres_check
-from shared.kafka.clients import asking_consumer
+from shared.kafka.clients import asking_client, asking_consumer
 from shared.kafka.log_id import LogIdentity
+from shared.kafka.overdue import overdue_ended
 from shared.kafka.worker import run_loop
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
@@ -48,13 +48,14 @@ async def mount(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             connect_args={"server_settings": {"search_path": shared.search_path(SERVICE)}},
         )
         stack.push_async_callback(engine.dispose)
-        client = AIOKafkaClient(bootstrap_servers=shared.kafka)
+        client = asking_client(shared.kafka)
         await client.bootstrap()
         stack.push_async_callback(client.close)
         identity = LogIdentity(client)
         asker = asking_consumer(shared.kafka)
         await asker.start()
         stack.push_async_callback(asker.stop)
+        await stack.enter_async_context(overdue_ended(client, asker))
         log = await identity.of(topic)
         app.state.keyring = Keyring(pool, Clock(pool))
         app.state.scoring = Context(pool, engine, topic, LogEnds(asker, topic, range(log.partitions)))

@@ -44,7 +44,8 @@ def add_probes(app: FastAPI, checks: dict[str, Check]) -> None:
         "/readyz", tags=["operations"], summary="Can it do its work?", responses={503: {"description": "not ready"}}
     )
     async def readyz() -> JSONResponse:
-        found = dict(zip(checks, await asyncio.gather(*map(_outcome, checks.values())), strict=True))
+        asked = dict(checks)  # a process that starts fills it meanwhile
+        found = dict(zip(asked, await asyncio.gather(*map(_outcome, asked.values())), strict=True))
         missing = {name: sentence for name, sentence in found.items() if sentence is not None}
         body = {"status": "not ready" if missing else "ready", "checks": found, "missing": missing}
         return JSONResponse(body, 503 if missing else 200)

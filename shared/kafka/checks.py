@@ -1,5 +1,7 @@
 """What readiness asks of the servers behind a process."""
 
+from collections.abc import Callable
+
 from aiokafka.errors import KafkaError
 
 from shared.http.probe import Check
@@ -16,6 +18,16 @@ def postgres_check(pool: Pool) -> Check:
         except CONNECTION_ERRORS as error:
             return f"Postgres does not answer: {error!r}"
         return None
+
+    return check
+
+
+def batch_check(trouble: Callable[[], str | None]) -> Check:
+    """Ready only while batches come through: a server may answer and take nothing, as with a full disk."""
+
+    async def check() -> str | None:
+        found = trouble()
+        return None if found is None else f"the last batch was given up: {found}"
 
     return check
 

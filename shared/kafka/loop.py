@@ -87,6 +87,7 @@ class Loop(Generic[N, R]):
         self._troubles = 0
         self._records_now = self.records_max
         self._quarantine = Quarantine(self.service)
+        self.trouble: str | None = None  # why the last batch was given up; None once one is not
         self.claimed_at = 0.0  # when a batch last got as far as its claim, by the event loop's time
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -94,7 +95,7 @@ class Loop(Generic[N, R]):
         while not stopping.is_set():
             try:
                 await self._once()
-                self._troubles = 0
+                self._troubles, self.trouble = 0, None
             except TooSlow as late:
                 self._records_now = max(RECORDS_MIN, min(self._records_now, late.size) // 2)
                 self._begin_again("too_slow", late)
@@ -259,6 +260,7 @@ class Loop(Generic[N, R]):
         TROUBLE.labels(self.service, trouble).inc()
         if trouble != "claim_lost":
             self._troubles += 1
+            self.trouble = f"{trouble}: {error}"
         _log.warning("batch_given_up", trouble=trouble, reason=str(error) or repr(error), in_a_row=self._troubles)
 
     async def _pause(self, stopping: asyncio.Event) -> None:

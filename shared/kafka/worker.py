@@ -5,16 +5,15 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from aiokafka.client import AIOKafkaClient
-
 from shared.clock import Clock
 from shared.http.probe import Address, Check, serve_probes
 from shared.kafka.batch import N, R, Work
-from shared.kafka.checks import kafka_check, postgres_check
-from shared.kafka.clients import asking_consumer, consumer, producer
+from shared.kafka.checks import batch_check, kafka_check, postgres_check
+from shared.kafka.clients import asking_client, asking_consumer, consumer, producer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
+from shared.kafka.overdue import overdue_ended
 from shared.kafka.watchdog import Behind, end_process, positions_in, watched
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
@@ -74,7 +73,7 @@ async def run_loop(
         checks: dict[str, Check] = {"started": is_starting}
         await stack.enter_async_context(serve_probes(probes, checks))
         pool: Pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
-        client = AIOKafkaClient(bootstrap_servers=settings.kafka)
+        client = asking_client(settings.kafka)
         await client.bootstrap()
         stack.push_async_callback(client.close)
         identity = LogIdentity(client)
@@ -84,6 +83,7 @@ async def run_loop(
         for kafka in (writer, reader, asker):
             await kafka.start()
             stack.push_async_callback(kafka.stop)
+        await stack.enter_async_context(overdue_ended(client, reader, writer.client, asker))
         loop = Loop(
             service=service,
             topic=topic,
@@ -95,6 +95,7 @@ async def run_loop(
             work=make_work(pool),
         )
         checks |= {"postgres": postgres_check(pool), "kafka": kafka_check(identity, topic)}
+        checks["batch"] = batch_check(lambda: loop.trouble)
         del checks["started"]
         behind = Behind(positions_in(pool, topic), asker, reader.assignment)
         async with watched(service, lambda: loop.claimed_at, behind):

@@ -1,0 +1,22 @@
+"""What readiness answers while a process starts."""
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from shared.http.probe import Check, add_probes
+
+
+def test_a_check_that_goes_while_it_is_asked_is_answered_as_it_was() -> None:
+    checks: dict[str, Check] = {}
+
+    async def starting() -> str | None:
+        del checks["started"]
+        return "still starting"
+
+    checks["started"] = starting
+    app = FastAPI()
+    add_probes(app, checks)
+    with TestClient(app) as client:
+        first, second = client.get("/readyz"), client.get("/readyz")
+    assert (first.status_code, first.json()["missing"]) == (503, {"started": "still starting"})
+    assert (second.status_code, second.json()["checks"]) == (200, {})

@@ -37,12 +37,15 @@ def list_aside(service: Service, source: Source = None) -> None:
             )
             return rows
 
+    rows = asyncio.run(run())
     table = Table("id", "where", "source", "since", "reason")
-    for row in asyncio.run(run()):
+    for row in rows:
         at: datetime = row["at"]
         where = f"{row['topic']}/{row['partition']}@{row['record_offset']}"
         table.add_row(str(row["id"]), where, row["source"], at.isoformat(timespec="seconds"), row["reason"])
     Console().print(table)
+    if len(rows) == LISTED_MAX:
+        typer.echo(f"the first {LISTED_MAX}; there may be more")
 
 
 @app.command()

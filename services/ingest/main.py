@@ -15,6 +15,7 @@ from services.ingest.positions import Group
 from services.ingest.settings import Settings
 from services.ingest.timekeeping import Timekeeper
 from services.ingest.worker import Worker
+from shared.beside import beside
 from shared.clock import Clock
 from shared.contracts.topics import HEALTH_EVENTS
 from shared.http.auth import Keyring
@@ -25,8 +26,8 @@ from shared.kafka.checks import batch_check, kafka_check
 from shared.kafka.clients import asking_admin, asking_client, asking_consumer, consumer
 from shared.kafka.log_id import LogIdentity
 from shared.kafka.overdue import overdue_ended
-from shared.kafka.watchdog import watched
-from shared.kafka.worker import ended_when_late, is_starting, stop_on_signals
+from shared.kafka.watchdog import watch
+from shared.kafka.worker import end_when_late, is_starting, stop_on_signals
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 
@@ -86,7 +87,7 @@ async def run_worker() -> None:
     topic = shared.topic(HEALTH_EVENTS.name)
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
-        stack.enter_context(ended_when_late(SERVICE, stopping))
+        await stack.enter_async_context(beside(end_when_late(SERVICE, stopping)))
         checks: dict[str, Check] = {"started": is_starting}
         await stack.enter_async_context(serve_probes(Address(settings.probe_host, settings.probe_port), checks))
         pool = await stack.enter_async_context(open_pool(shared, SERVICE, connections_max=WORKER_CONNECTIONS_MAX))
@@ -111,7 +112,7 @@ async def run_worker() -> None:
         )
         checks["batch"] = batch_check(lambda: worker.trouble)
         behind = await stack.enter_async_context(opened(shared, pool, reader.assignment))
-        async with watched(SERVICE, lambda: worker.progressed_at, behind):
+        async with beside(watch(SERVICE, lambda: worker.progressed_at, behind)):
             await worker.run(stopping)
 
 

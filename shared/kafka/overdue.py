@@ -14,6 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 
+from shared.beside import beside
+
 LOOK_EVERY_SECONDS = 0.5
 
 
@@ -21,13 +23,8 @@ LOOK_EVERY_SECONDS = 0.5
 async def overdue_ended(*users: AIOKafkaClient | AIOKafkaConsumer | AIOKafkaAdminClient) -> AsyncIterator[None]:
     """While the body runs. A broker may take for an answer what each client was made with, its request timeout."""
     clients = [user if isinstance(user, AIOKafkaClient) else user._client for user in users]  # noqa: SLF001 - no other way
-    task = asyncio.create_task(_watch(clients))
-    try:
+    async with beside(_watch(clients)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _watch(clients: Sequence[AIOKafkaClient]) -> None:

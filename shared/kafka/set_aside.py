@@ -15,6 +15,7 @@ from shared.telemetry import logger
 
 FAILURES_MAX = 5  # of one source in a row; a single bad producer release shows itself within as many events
 TRY_AGAIN_SECONDS = 60.0  # one record of a quarantined source is tried; if it passes, the quarantine is over
+TEXT_MAX = 1_000  # characters of a source or a reason; the record itself is kept whole
 SOURCES_MAX = 1_000  # under suspicion at once; the one suspected longest is forgotten first
 
 _log = logger(__name__)
@@ -114,10 +115,15 @@ async def keep(tx: Connection, service: str, log_id: str, bad: Sequence[Bad]) ->
         [one.record.topic for one in bad],
         [one.record.partition for one in bad],
         [one.record.offset for one in bad],
-        [one.source for one in bad],
-        [one.reason for one in bad],
+        [_storable(one.source) for one in bad],
+        [_storable(one.reason) for one in bad],
         [one.record.key or b"" for one in bad],
         [one.record.value or b"" for one in bad],
     )
     for one in bad:
         SET_ASIDE.labels(service, "untried" if one.reason == "quarantined" else "failed").inc()
+
+
+def _storable(text: str) -> str:
+    """What Postgres can hold of it: whoever is set aside may be so for its very name."""
+    return text[:TEXT_MAX].encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

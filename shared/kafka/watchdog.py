@@ -4,10 +4,9 @@ It has clients of its own, as the worker's may be what is stuck. While a server 
 """
 
 import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -62,18 +61,6 @@ async def watch(
             _log.error("stuck", reason=reason)
             end(reason)
             return
-
-
-@contextlib.asynccontextmanager
-async def watched(service: str, progressed_at: Callable[[], float], is_behind: Ask) -> AsyncIterator[None]:
-    """Watch a worker while the body runs it."""
-    task = asyncio.create_task(watch(service, progressed_at, is_behind))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _is_behind(ask: Ask) -> bool:

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
+from shared.beside import beside
 from shared.clock import Clock
 from shared.http.probe import Address, Check, serve_probes
 from shared.kafka.batch import N, R, Work
@@ -14,7 +15,7 @@ from shared.kafka.log_id import LogIdentity
 from shared.kafka.loop import Loop
 from shared.kafka.outbox import Outbox
 from shared.kafka.overdue import overdue_ended
-from shared.kafka.watchdog import Behind, end_process, positions_in, watched
+from shared.kafka.watchdog import Behind, end_process, positions_in, watch
 from shared.postgres.pool import Pool, open_pool
 from shared.settings import Shared
 from shared.telemetry import configure_logging
@@ -37,23 +38,14 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-@contextlib.contextmanager
-def ended_when_late(service: str, stopping: asyncio.Event) -> Iterator[None]:
+async def end_when_late(service: str, stopping: asyncio.Event) -> None:
     """A server that keeps its connections and says nothing would hold up the end of the process for a minute.
 
     To be ended between any two steps of a batch loses nothing.
     """
-
-    async def end() -> None:
-        await stopping.wait()
-        await asyncio.sleep(STOP_SECONDS_MAX)
-        end_process(f"{service}: not stopped within {STOP_SECONDS_MAX:g} s, as a server does not answer")
-
-    task = asyncio.create_task(end())
-    try:
-        yield
-    finally:
-        task.cancel()
+    await stopping.wait()
+    await asyncio.sleep(STOP_SECONDS_MAX)
+    end_process(f"{service}: not stopped within {STOP_SECONDS_MAX:g} s, as a server does not answer")
 
 
 async def is_starting() -> str | None:
@@ -69,7 +61,7 @@ async def run_loop(
     configure_logging(f"{service}-worker")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_on_signals())
-        stack.enter_context(ended_when_late(service, stopping))
+        await stack.enter_async_context(beside(end_when_late(service, stopping)))
         checks: dict[str, Check] = {"started": is_starting}
         await stack.enter_async_context(serve_probes(probes, checks))
         pool: Pool = await stack.enter_async_context(open_pool(settings, service, connections_max=CONNECTIONS_MAX))
@@ -98,5 +90,5 @@ async def run_loop(
         checks["batch"] = batch_check(lambda: loop.trouble)
         del checks["started"]
         behind = Behind(positions_in(pool, topic), asker, reader.assignment)
-        async with watched(service, lambda: loop.claimed_at, behind):
+        async with beside(watch(service, lambda: loop.claimed_at, behind)):
             await loop.run(stopping)

@@ -45,6 +45,14 @@ async def test_one_bad_record_among_many_is_set_aside_and_the_others_count(world
         await total_is(world, 65)
 
 
+async def test_a_bad_record_whose_source_no_database_can_hold_is_kept_all_the_same(world: World) -> None:
+    await produce(world, [("good", b"1"), ("nul\0" + "x" * 2_000, b"three"), ("good", b"1")])
+    async with working(world):
+        await total_is(world, 2)
+    ((offset, source, value, _),) = await set_aside(world)
+    assert (offset, source[:5], len(source), value) == (1, "nul\N{REPLACEMENT CHARACTER}x", 1_000, b"three")
+
+
 async def test_a_source_that_is_all_bad_is_quarantined_alone(world: World) -> None:
     await produce(world, [("good", b"1")])
     async with working(world) as worker:
